@@ -1,0 +1,26 @@
+"""A customer of this installation: what it may show, where it may dial, which phones are its own."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One account. Numbers are E.164 digits without `+`; an empty tuple of IPs means any."""
+
+    account_id: str
+    name: str
+    region: str
+    report_tz: str = "UTC"
+    allowed_ips: tuple[str, ...] = ()
+    allowed_regions: tuple[str, ...] = ()
+    caller_ids: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    max_live_calls: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where numbers with this prefix are sent: endpoint patterns holding `{number}`, in order."""
+
+    prefix: str
+    endpoints: tuple[str, ...]

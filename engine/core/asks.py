@@ -1,0 +1,47 @@
+"""What an API may ask for: a call, or something about calls; and what it is answered with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine.core.request import CallRequest
+
+
+@dataclass(frozen=True, slots=True)
+class StartCall:
+    """Make this call. Answered with its request id, a text."""
+
+    request: CallRequest
+
+
+@dataclass(frozen=True, slots=True)
+class CdrByRequestId:
+    """The CDR of this request. Answered with a list of `CdrRow`, empty while it has not ended."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdrsByDate:
+    """The CDRs with a call date from `since` to before `until`. Answered with a list of `CdrRow`."""
+
+    since: datetime
+    until: datetime
+    count: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class CdrStatistics:
+    """How requests came out. Answered with a count by disposition."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCallStatistics:
+    """The calls on the line now. Answered with a count by kind."""
+
+
+Ask = StartCall | CdrByRequestId | CdrsByDate | CdrStatistics | LiveCallStatistics
+
+# A row of the store's `cdrs`, and its `legs`, rows of the store's `legs`; times are epoch seconds.
+CdrRow = dict[str, Any]

@@ -1,0 +1,269 @@
+"""The whole story of one request: a plain object that takes one event at a time and answers with commands.
+
+Facts are noted the same way for every kind of call; what they mean is the flow's to decide.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from engine.core import commands as c
+from engine.core import events as e
+from engine.core.causes import NEXT_ENDPOINT_SIP_CODES
+from engine.core.leg import Leg
+from engine.core.request import CallRequest, Side
+
+CAUSE_NORMAL = 16
+CAUSE_NO_ANSWER = 19
+GRACE_SECONDS = 60  # how much later than ours Asterisk's own limits fire
+LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b"}
+
+# A command Asterisk refused that nothing else would make up for: the call can not go on.
+GONE = (400, 404)
+VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute)
+
+
+class Flow(Protocol):
+    """What one kind of call does."""
+
+    def start(self, call: "Call") -> list[c.Command]:
+        """The first commands of a new call."""
+
+    def decide(self, call: "Call", event: e.Event) -> list[c.Command]:
+        """What the event, already noted, means for the call."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One call. `deadlines` maps a deadline's name to the time it comes."""
+
+    call_id: str
+    request: CallRequest
+    flow: Flow
+    requested_at: float
+    now: float
+    legs: dict[str, Leg] = field(default_factory=dict)
+    deadlines: dict[str, float] = field(default_factory=dict)
+    bridge: int = 0
+    bridge_open: bool = False
+    members: set[str] = field(default_factory=set)  # legs put into the bridge
+    bridged_at: float | None = None
+    release_reason: str | None = None
+    ended_by: str | None = None
+    digits: str = ""
+
+    # -- what a flow asks ------------------------------------------------------------------
+
+    def latest(self, side: Side) -> Leg | None:
+        """The latest leg of that side."""
+        found = None
+        for leg in self.legs.values():
+            if leg.side == side:
+                found = leg
+        return found
+
+    @property
+    def releasing(self) -> bool:
+        """The call is being ended."""
+        return self.release_reason is not None
+
+    @property
+    def over(self) -> bool:
+        """Nothing of the call is left in Asterisk, and nothing will come."""
+        return self.releasing and all(leg.over for leg in self.legs.values())
+
+    @property
+    def ended_at(self) -> float | None:
+        """When the last leg ended, once the call is over."""
+        return max((leg.ended_at or 0.0 for leg in self.legs.values()), default=self.now) if self.over else None
+
+    # -- what a flow does ------------------------------------------------------------------
+
+    def place(self, side: Side, *, endpoint: str, originator: Leg | None = None) -> list[c.Command]:
+        """Begin a new attempt to reach that side's party."""
+        attempt = 1 + sum(leg.side == side for leg in self.legs.values())
+        name = f"{LEG_LETTER[side]}{attempt}"
+        party = self.request.party(side)
+        self.legs[name] = Leg(name=name, side=side, number=party.number, endpoint=endpoint)
+        create = c.CreateLeg(
+            leg=name,
+            endpoint=endpoint,
+            caller_id=self.request.caller_id,
+            account_id=self.request.account_id,
+            life_seconds=self._life_seconds(),
+            originator=originator.name if originator else None,
+        )
+        return [c.SaveIntent(leg=name), create]
+
+    def dial(self, leg: Leg) -> list[c.Command]:
+        """Ring a created leg; its ring time counts from now."""
+        ring_seconds = self.request.party(leg.side).ring_seconds
+        leg.dialed_at = self.now
+        self.deadlines[f"ring:{leg.name}"] = self.now + ring_seconds
+        return [c.Dial(leg=leg.name, ring_seconds=ring_seconds + GRACE_SECONDS)]
+
+    def open_bridge(self) -> list[c.Command]:
+        """Make the call's next bridge."""
+        self.bridge += 1
+        self.bridge_open = True
+        return [c.OpenBridge(bridge=self.bridge)]
+
+    def add_to_bridge(self, *legs: Leg) -> list[c.Command]:
+        """Put those of the legs that are not in it yet into the open bridge."""
+        names = tuple(leg.name for leg in legs if leg.name not in self.members)
+        self.members.update(names)
+        return [c.AddToBridge(bridge=self.bridge, legs=names)]
+
+    def hang_up(self, leg: Leg, reason: str) -> list[c.Command]:
+        """Give a leg up; one that is not created yet goes as soon as it is."""
+        if leg.over or leg.hangup_reason is not None:
+            return []
+        leg.hangup_reason = reason
+        self.deadlines.pop(f"ring:{leg.name}", None)
+        if leg.created_at is None:
+            return []
+        return [c.Hangup(leg=leg.name, cause=CAUSE_NO_ANSWER if reason == "ring_time" else CAUSE_NORMAL)]
+
+    def mark_bridged(self, *legs: Leg) -> None:
+        """Both parties talk from now on; talk time counts from here."""
+        self.bridged_at = self.now
+        for leg in legs:
+            leg.bridged_at = self.now
+        self.deadlines["talk"] = self.now + self.request.max_talk_seconds
+
+    def release(self, reason: str, *, ended_by: str = "us") -> list[c.Command]:
+        """End the call: hang up whatever is left of it."""
+        if self.releasing:
+            return []
+        self.release_reason = reason
+        self.ended_by = ended_by
+        self.deadlines.clear()
+        hangups = [order for leg in self.legs.values() for order in self.hang_up(leg, reason)]
+        return hangups + self._clean_up()
+
+    # -- what the switch asks --------------------------------------------------------------
+
+    def start(self, flow_at: float) -> list[c.Command]:
+        """The first commands; the first of all saves the intent."""
+        self.now = flow_at
+        return self.flow.start(self)
+
+    def note(self, event: e.Event) -> list[c.Command]:
+        """Take a fact in and answer with what to do. A fact already known, or come too late, is nothing."""
+        self.now = event.at
+        match event:
+            case e.LegEvent(leg=name):
+                leg = self.legs.get(name)
+                if leg is None or not self._note_leg(leg, event):
+                    return []
+                if leg.hangup_reason is not None and not leg.over:
+                    there = isinstance(event, e.Created | e.Found)
+                    return [c.Hangup(leg=name, cause=CAUSE_NORMAL)] if there else []
+            case e.DeadlinePassed(name=name):
+                if self.deadlines.pop(name, None) is None:
+                    return []
+            case e.Refused(command=command, status=status):
+                return self._note_refused(command, status)
+            case e.Cancelled():
+                return self.release("cancelled")
+        if self.releasing:
+            return self._clean_up()
+        return self.flow.decide(self, event)
+
+    def due(self, now: float) -> list[e.DeadlinePassed]:
+        """The deadlines that have come, earliest first."""
+        names = sorted((at, name) for name, at in self.deadlines.items() if at <= now)
+        return [e.DeadlinePassed(at=now, name=name) for _, name in names]
+
+    @property
+    def deadline(self) -> float | None:
+        """The earliest deadline."""
+        return min(self.deadlines.values(), default=None)
+
+    def still(self, command: c.Command) -> bool:
+        """Whether a command that waited its turn is still to be carried out."""
+        match command:
+            case c.SaveIntent(leg=name) | c.CreateLeg(leg=name):
+                return self.legs[name].hangup_reason is None
+            case c.Hangup(leg=name):
+                return not self.legs[name].over
+            case c.LegCommand(leg=name):
+                return self.legs[name].usable
+            case c.OpenBridge():
+                return not self.releasing
+            case c.AddToBridge(legs=names):
+                return all(self.legs[name].usable for name in names)
+            case _:
+                return True
+
+    # -- facts -----------------------------------------------------------------------------
+
+    def _note_leg(self, leg: Leg, event: e.LegEvent) -> bool:
+        """Whether the event told something new; order and repetition do not matter.
+
+        An answer that crosses our own hang-up is no answer: our facts come first.
+        """
+        if leg.over or (leg.hangup_reason is not None and isinstance(event, e.Rang | e.Answered)):
+            return False
+        match event:
+            case e.Created(at=at):
+                if leg.created_at is not None:
+                    return False
+                leg.created_at = at
+            case e.Found(at=at):
+                # It may have been dialled without our knowing: it never is again.
+                leg.created_at = leg.created_at or at
+                if leg.dialed_at is None and leg.hangup_reason is None:
+                    self.dial(leg)
+            case e.Rang(at=at):
+                if leg.rang_at is not None or leg.answered_at is not None:
+                    return False
+                leg.rang_at = at
+            case e.Answered(at=at):
+                if leg.answered_at is not None:
+                    return False
+                leg.answered_at = at
+                self.deadlines.pop(f"ring:{leg.name}", None)
+            case e.Pressed(digit=digit):
+                self.digits += digit if leg.side == "customer" else ""
+            case e.Ended(at=at, cause=cause, sip_code=sip_code, estimated=estimated):
+                leg.cause, leg.sip_code, leg.estimated = cause, sip_code, estimated
+                self._end(leg, at)
+            case e.NotPlaced(at=at, reason=reason):
+                leg.hangup_reason = leg.hangup_reason or reason
+                self._end(leg, at)
+        return True
+
+    def _end(self, leg: Leg, at: float) -> None:
+        known = (leg.created_at, leg.dialed_at, leg.answered_at)
+        leg.ended_at = max(at, *(time for time in known if time is not None), 0.0)
+        self.deadlines.pop(f"ring:{leg.name}", None)
+
+    def _note_refused(self, command: c.Command, status: int) -> list[c.Command]:
+        match command:
+            case c.Dial(leg=name) if not self.legs[name].over:
+                # Ambiguous or refused, it is never repeated: the leg is given up.
+                return self.hang_up(self.legs[name], "refused")
+            case _ if status in GONE:  # the leg's end is on its way
+                return []
+            case _ if isinstance(command, VITAL) and self.still(command):
+                return self.release("refused")
+            case _:
+                return []
+
+    def _clean_up(self) -> list[c.Command]:
+        if not (self.bridge_open and self.over):
+            return []
+        self.bridge_open = False
+        return [c.CloseBridge(bridge=self.bridge)]
+
+    def _life_seconds(self) -> int:
+        ringing = self.request.agent.ring_seconds + self.request.customer.ring_seconds
+        return ringing + self.request.max_talk_seconds + GRACE_SECONDS
+
+
+def next_endpoint(leg: Leg, endpoints: Sequence[str]) -> str | None:
+    """The endpoint to try after this leg's trunk failed; None after ringing, a refusal, or the last."""
+    failed = leg.sip_code in NEXT_ENDPOINT_SIP_CODES or leg.hangup_reason == "unplaceable"
+    following = endpoints[endpoints.index(leg.endpoint) + 1 :]
+    return following[0] if failed and leg.rang_at is None and following else None

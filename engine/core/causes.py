@@ -1,0 +1,91 @@
+"""Why a leg ended: from our own facts first, then the SIP code, then the Q.850 cause."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Disposition(StrEnum):
+    """How an attempt to reach a party came out."""
+
+    ANSWER = "ANSWER"
+    NOANSWER = "NOANSWER"
+    BUSY = "BUSY"
+    CONGESTION = "CONGESTION"
+    CHANUNAVAIL = "CHANUNAVAIL"
+    CANCEL = "CANCEL"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A disposition, whose doing it was (`party`, `network` or `us`), and the reason in words."""
+
+    disposition: Disposition
+    fault: str
+    words: str
+
+
+ANSWERED = Outcome(Disposition.ANSWER, "party", "answered")
+
+# Why we hung a leg up ourselves before it answered.
+BY_US = {
+    "ring_time": Outcome(Disposition.NOANSWER, "party", "did not answer in time"),
+    "not_dialled": Outcome(Disposition.CANCEL, "us", "never dialled"),
+    "refused": Outcome(Disposition.CHANUNAVAIL, "us", "Asterisk did not carry out a command for it"),
+    "unplaceable": Outcome(Disposition.CHANUNAVAIL, "us", "Asterisk knows no such endpoint"),
+    "store_away": Outcome(Disposition.CONGESTION, "us", "the database was away"),
+    "asterisk_away": Outcome(Disposition.CONGESTION, "us", "Asterisk did not answer"),
+}
+CANCELLED = Outcome(Disposition.CANCEL, "us", "given up before it answered")
+
+BY_SIP_CODE = {
+    302: Outcome(Disposition.CHANUNAVAIL, "party", "moved (302), not followed"),
+    403: Outcome(Disposition.CHANUNAVAIL, "network", "rejected (403)"),
+    404: Outcome(Disposition.CHANUNAVAIL, "network", "no such number (404)"),
+    408: Outcome(Disposition.NOANSWER, "network", "did not answer (408)"),
+    480: Outcome(Disposition.NOANSWER, "party", "not available (480)"),
+    484: Outcome(Disposition.CHANUNAVAIL, "network", "incomplete number (484)"),
+    486: Outcome(Disposition.BUSY, "party", "busy (486)"),
+    488: Outcome(Disposition.CHANUNAVAIL, "network", "no common codec (488)"),
+    500: Outcome(Disposition.CONGESTION, "network", "server error (500)"),
+    503: Outcome(Disposition.CONGESTION, "network", "congestion (503)"),
+    600: Outcome(Disposition.BUSY, "party", "busy everywhere (600)"),
+    603: Outcome(Disposition.CHANUNAVAIL, "party", "rejected (603)"),
+}
+
+BY_CAUSE = {
+    1: Outcome(Disposition.CHANUNAVAIL, "network", "no such number"),
+    3: Outcome(Disposition.CHANUNAVAIL, "network", "no route to the number"),
+    17: Outcome(Disposition.BUSY, "party", "busy"),
+    18: Outcome(Disposition.NOANSWER, "network", "no response"),
+    19: Outcome(Disposition.NOANSWER, "party", "did not answer"),
+    20: Outcome(Disposition.CHANUNAVAIL, "party", "subscriber absent"),
+    21: Outcome(Disposition.CHANUNAVAIL, "party", "rejected"),
+    22: Outcome(Disposition.CHANUNAVAIL, "network", "number changed"),
+    27: Outcome(Disposition.CHANUNAVAIL, "network", "out of order"),
+    28: Outcome(Disposition.CHANUNAVAIL, "network", "invalid number format"),
+    34: Outcome(Disposition.CONGESTION, "network", "congestion"),
+    38: Outcome(Disposition.CONGESTION, "network", "network out of order"),
+    41: Outcome(Disposition.CONGESTION, "network", "temporary failure"),
+    42: Outcome(Disposition.CONGESTION, "network", "switching equipment congestion"),
+    58: Outcome(Disposition.CHANUNAVAIL, "network", "no common codec"),
+    127: Outcome(Disposition.CONGESTION, "network", "interworking failure"),
+}
+UNKNOWN = Outcome(Disposition.CHANUNAVAIL, "network", "failed without a cause")
+LOST = Outcome(Disposition.CONGESTION, "us", "lost while the engine was away")
+
+
+def outcome(
+    *, answered: bool, hangup_reason: str | None, sip_code: int | None, cause: int | None, estimated: bool = False
+) -> Outcome:
+    """How an ended leg came out; never read from the dial status, which lies (NOANSWER for 404)."""
+    if answered:
+        return ANSWERED
+    if hangup_reason is not None:
+        return BY_US.get(hangup_reason, CANCELLED)
+    if estimated:
+        return LOST
+    return BY_SIP_CODE.get(sip_code or 0) or BY_CAUSE.get(cause or 0) or UNKNOWN
+
+
+# Where the next endpoint of a route may be tried: the trunk failed, not the party.
+NEXT_ENDPOINT_SIP_CODES = frozenset({500, 503, 488})

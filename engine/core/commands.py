@@ -1,0 +1,96 @@
+"""What to do for a call: frozen orders, carried out one after the other for each call.
+
+`leg` and `legs` are leg names within the call, `bridge` is the bridge's number within the call.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """An order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegCommand(Command):
+    """An order about one leg."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveIntent(LegCommand):
+    """Commit the call and its new leg to the store, before Asterisk hears of the leg."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateLeg(LegCommand):
+    """Create the leg's channel, which rings nobody yet.
+
+    `originator` is the leg whose codecs it shares. `life_seconds` is the dead-man: Asterisk ends the
+    channel by itself after that long, should we be gone.
+    """
+
+    endpoint: str
+    caller_id: str
+    account_id: str
+    life_seconds: int
+    originator: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial(LegCommand):
+    """Ring the party. `ring_seconds` is Asterisk's own limit, behind ours."""
+
+    ring_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hangup(LegCommand):
+    """End the leg, telling its network the Q.850 `cause`."""
+
+    cause: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute(LegCommand):
+    """Let nobody hear the leg; it goes on hearing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmute(LegCommand):
+    """Let the leg be heard again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRing(LegCommand):
+    """Stop the ring-back tone the leg hears; Asterisk's own outlives the leg that rang."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayTone(LegCommand):
+    """Play a tone of Asterisk's indications (`busy`, `congestion`) to the leg."""
+
+    tone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenBridge(Command):
+    """Make a bridge."""
+
+    bridge: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddToBridge(Command):
+    """Put legs into a bridge."""
+
+    bridge: int
+    legs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseBridge(Command):
+    """Destroy a bridge; Asterisk never destroys an empty one by itself."""
+
+    bridge: int

@@ -1,0 +1,96 @@
+"""What happened to a call: frozen facts, each with the time it happened.
+
+`at` is seconds since the epoch, UTC, as Asterisk's own timestamp where the fact comes from there.
+`leg` is the leg's name within its call: `a1`, `b1`, `b2` …
+"""
+
+from dataclasses import dataclass
+
+from engine.core.commands import Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact about a call."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEvent(Event):
+    """A fact about one leg."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created(LegEvent):
+    """The leg's channel is in our application and may be commanded (`StasisStart`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rang(LegEvent):
+    """The party's network said that it rings (180)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed(LegEvent):
+    """The party's network sends early media (183)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(LegEvent):
+    """The party answered (200)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressed(LegEvent):
+    """The party pressed a key."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(LegEvent):
+    """The leg's channel is gone; `estimated` when we only found it missing."""
+
+    cause: int = 0
+    sip_code: int | None = None
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(LegEvent):
+    """The leg has a channel still, though nobody listened for a while."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotPlaced(LegEvent):
+    """The leg never had a channel: nothing was dialled."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Event):
+    """Asterisk did not carry a command out; `status` is its HTTP status, 0 when it did not answer."""
+
+    command: Command
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePassed(Event):
+    """One of the call's deadlines, by its name, has come."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Event):
+    """Somebody asked us to end the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack(Event):
+    """The call knows again all that Asterisk has of it; commands may have been lost."""

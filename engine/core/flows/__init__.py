@@ -1,0 +1,7 @@
+"""The call flows, one a file: each decides what an event means for its kind of call."""
+
+from types import ModuleType
+
+from engine.core.flows import click2call
+
+FLOWS: dict[str, ModuleType] = {"click2call": click2call}

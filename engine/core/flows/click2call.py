@@ -1,0 +1,67 @@
+"""Click to call: ring the agent; when the agent answers, ring the customer; bridge the two.
+
+The agent is bridged to the customer's leg before it is dialled, so that it hears what the
+customer's network sends, and is muted until the answer, so that the customer's network hears nothing.
+"""
+
+from engine.core.call import Call, next_endpoint
+from engine.core.causes import Disposition
+from engine.core.commands import Command, Mute, PlayTone, StopRing, Unmute
+from engine.core.events import Answered, Created, DeadlinePassed, Ended, Event, NotPlaced, TakenBack
+from engine.core.leg import Leg
+
+TONE_SECONDS = 3.0
+TONE = {Disposition.BUSY: "busy"}
+
+
+def start(call: Call) -> list[Command]:
+    """Ring the agent."""
+    return call.place("agent", endpoint=call.request.agent.endpoints[0])
+
+
+def decide(call: Call, event: Event) -> list[Command]:
+    """What the event means for a click-to-call."""
+    agent, customer = call.latest("agent"), call.latest("customer")
+    assert agent is not None  # a call starts with its agent
+    match event:
+        case Created(leg=agent.name):
+            return call.dial(agent)
+        case Answered(leg=agent.name):
+            save, create = call.place("customer", endpoint=call.request.customer.endpoints[0], originator=agent)
+            return [save, *call.open_bridge(), Mute(leg=agent.name), create]
+        case Created(leg=name) if customer and name == customer.name:
+            return [*call.add_to_bridge(agent, customer), *call.dial(customer)]
+        case Answered(leg=name) if customer and name == customer.name:
+            call.mark_bridged(agent, customer)
+            return [Unmute(leg=agent.name)]
+        case TakenBack() if call.bridged_at is not None:
+            return [Unmute(leg=agent.name)]
+        case DeadlinePassed(name="talk"):
+            return call.release("max_talk")
+        case DeadlinePassed(name="tone"):
+            return call.release("customer_not_reached")
+        case DeadlinePassed(name=name):
+            return call.hang_up(call.legs[name.removeprefix("ring:")], "ring_time")
+        case Ended(leg=name) | NotPlaced(leg=name):
+            return _ended(call, call.legs[name], agent)
+        case _:
+            return []
+
+
+def _ended(call: Call, leg: Leg, agent: Leg) -> list[Command]:
+    following = next_endpoint(leg, call.request.party(leg.side).endpoints)
+    if leg.side == "customer" and call.bridged_at is None:
+        if following:
+            return call.place("customer", endpoint=following, originator=agent)
+        return _say_failure(call, leg, agent)
+    if leg.side == "agent" and leg.answered_at is None and following:
+        return call.place("agent", endpoint=following)
+    ended_by = leg.side if leg.ended_by == "party" else leg.ended_by
+    return call.release("hung_up" if leg.answered_at else "agent_not_reached", ended_by=ended_by)
+
+
+def _say_failure(call: Call, leg: Leg, agent: Leg) -> list[Command]:
+    """The customer can not be reached: no dead air, a tone for the agent, then the end."""
+    call.deadlines["tone"] = call.now + TONE_SECONDS
+    tone = TONE.get(leg.outcome.disposition, "congestion")
+    return [StopRing(leg=agent.name), PlayTone(leg=agent.name, tone=tone)]

@@ -1,0 +1,24 @@
+"""The ids we give to things in Asterisk, so that any event finds its call in one look-up."""
+
+import re
+
+NODE = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
+
+
+def leg_id(node: str, call_id: str, leg: str) -> str:
+    """The leg's id, which is its channel's id."""
+    return f"{node}-{call_id}.{leg}"
+
+
+def bridge_id(node: str, call_id: str, bridge: int) -> str:
+    """The bridge's id."""
+    return f"{node}-{call_id}.{bridge}"
+
+
+def split(node: str, thing_id: str) -> tuple[str, str] | None:
+    """The call id and the leg's or bridge's name behind an id of ours; None for what is not this node's."""
+    owner, dash, rest = thing_id.partition("-")
+    if owner != node or not dash:
+        return None
+    call_id, dot, name = rest.partition(".")
+    return (call_id, name) if dot else None

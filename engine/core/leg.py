@@ -1,0 +1,72 @@
+"""One attempt to reach one party: what is known of it, in the order it is learnt."""
+
+from dataclasses import dataclass
+
+from engine.core.causes import Outcome, outcome
+from engine.core.request import Side
+
+
+@dataclass(slots=True, kw_only=True)
+class Leg:
+    """A leg's facts. Times are seconds since the epoch; None is "not (yet)"."""
+
+    name: str
+    side: Side
+    number: str
+    endpoint: str
+    created_at: float | None = None
+    dialed_at: float | None = None
+    rang_at: float | None = None
+    answered_at: float | None = None
+    bridged_at: float | None = None
+    ended_at: float | None = None
+    cause: int | None = None
+    sip_code: int | None = None
+    estimated: bool = False
+    hangup_reason: str | None = None  # why we ended it; None while we did not
+
+    @property
+    def over(self) -> bool:
+        """Nothing is left of it in Asterisk."""
+        return self.ended_at is not None
+
+    @property
+    def usable(self) -> bool:
+        """It has a channel that we are not giving up."""
+        return self.created_at is not None and not self.over and self.hangup_reason is None
+
+    @property
+    def talking(self) -> bool:
+        """It has answered and is not given up."""
+        return self.answered_at is not None and self.usable
+
+    @property
+    def state(self) -> str:
+        """One word for a person: placing, created, dialing, ringing, up or ended."""
+        if self.over:
+            return "ended"
+        if self.answered_at is not None:
+            return "up"
+        if self.rang_at is not None:
+            return "ringing"
+        if self.dialed_at is not None:
+            return "dialing"
+        return "placing" if self.created_at is None else "created"
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it came out, once over."""
+        return outcome(
+            answered=self.answered_at is not None,
+            hangup_reason=self.hangup_reason,
+            sip_code=self.sip_code,
+            cause=self.cause,
+            estimated=self.estimated,
+        )
+
+    @property
+    def ended_by(self) -> str:
+        """Who ended it: its own `party`, the `network`, or `us`."""
+        if self.hangup_reason is not None or self.estimated:
+            return "us"
+        return "party" if self.answered_at is not None else self.outcome.fault

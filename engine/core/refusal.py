@@ -1,0 +1,18 @@
+"""Why a request is not carried out: the root of all our errors."""
+
+
+class Refusal(Exception):
+    """the request is refused"""
+
+    code = "refused"
+
+    def __init__(self, message: str | None = None, *, param: str | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        self.param = param
+        super().__init__(self.message)
+
+
+class InvalidRequest(Refusal):
+    """the request is not valid"""
+
+    code = "invalid_request"

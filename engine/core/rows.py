@@ -1,0 +1,73 @@
+"""A call as rows of the store, and back: all that must outlive the engine."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from engine.core.call import Call, Flow
+from engine.core.cdr import Cdr
+from engine.core.ids import leg_id
+from engine.core.leg import Leg
+from engine.core.request import CallRequest, Party
+
+Row = dict[str, Any]
+LEG_FACTS = tuple(field.name for field in fields(Leg))
+CALL_FACTS = (
+    "requested_at",
+    "bridged_at",
+    "bridge",
+    "bridge_open",
+    "release_reason",
+    "ended_by",
+    "digits",
+    "deadlines",
+)
+
+
+def call_row(call: Call, *, node: str) -> Row:
+    """The call without its legs."""
+    row: Row = {name: getattr(call, name) for name in CALL_FACTS}
+    row.update(
+        call_id=call.call_id,
+        node=node,
+        account_id=call.request.account_id,
+        kind=call.request.kind,
+        request=asdict(call.request),
+        members=sorted(call.members),
+        ended_at=call.ended_at,
+    )
+    return row
+
+
+def leg_rows(call: Call, *, node: str) -> list[Row]:
+    """The call's legs, one row each, keyed by `leg_id`, which is also the channel's id in Asterisk."""
+    return [_leg_row(call, leg, node, position) for position, leg in enumerate(call.legs.values())]
+
+
+def _leg_row(call: Call, leg: Leg, node: str, position: int) -> Row:
+    row: Row = {name: getattr(leg, name) for name in LEG_FACTS}
+    row.update(leg_id=leg_id(node, call.call_id, leg.name), call_id=call.call_id, position=position)
+    if leg.over:
+        row.update(disposition=leg.outcome.disposition, reason=leg.outcome.words, ended_by=leg.ended_by)
+    return row
+
+
+def cdr_row(record: Cdr) -> Row:
+    """The CDR, column by column."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: Flow, now: float) -> Call:
+    """The call its rows were made of. Times are seconds since the epoch, as they were."""
+    request = dict(row["request"])
+    for side in ("agent", "customer"):
+        party = request[side]
+        request[side] = Party(**{**party, "endpoints": tuple(party["endpoints"])})
+    call = Call(
+        call_id=row["call_id"], request=CallRequest(**request), flow=flow, requested_at=row["requested_at"], now=now
+    )
+    for name in CALL_FACTS:
+        setattr(call, name, row[name])
+    call.members = set(row["members"])
+    call.legs = {leg["name"]: Leg(**{name: leg[name] for name in LEG_FACTS}) for leg in legs}
+    return call

@@ -1,0 +1,174 @@
+"""A telephone exchange that does what Asterisk may do, in any order, to lead a call through a random life."""
+
+from collections import deque
+from random import Random
+
+from engine.core import commands as c
+from engine.core import events as e
+from engine.core.call import Call
+from engine.core.reconcile import reconcile
+from engine.core.rows import call_row, leg_rows, restore
+
+STEPS = 2000
+CAUSES = ((17, 486), (34, 503), (1, 404), (21, 603), (19, 480), (38, 500), (16, None), (0, None))
+
+
+class Life:
+    """One random life of a call: the exchange, the parties, the worker that carries commands out, crashes."""
+
+    def __init__(self, call: Call, random: Random) -> None:
+        self.call = call
+        self.random = random
+        self.now = 100.0
+        self.channels: dict[str, str] = {}
+        self.bridges: set[int] = set()
+        self.orders: deque[c.Command] = deque(call.start(self.now))
+        self.events: list[e.Event] = []
+        self.created: list[str] = []
+        self.times_over = 0
+        self.muted: set[str] = set()
+        self._save()
+
+    def run(self) -> None:
+        """Live until nothing is left to happen."""
+        for _ in range(STEPS):
+            self.now += self.random.expovariate(5)
+            acts = [self._party] * bool(self.channels) + [self._order] * 2 * bool(self.orders)
+            acts += [self._event] * 2 * bool(self.events) + [self._deadline] * (self.call.deadline is not None)
+            acts += [self._restart] * (self.random.random() < 0.005)
+            acts += [self._cancel] * (self.random.random() < 0.005)
+            if not acts:
+                break
+            self.random.choice(acts)()
+            if not self.orders and not self.events and self.call.bridged_at and not self.call.releasing:
+                assert not self.muted & self.channels.keys(), "bridged, but one can not be heard"
+        else:
+            raise AssertionError("the call does not end")
+
+    # -- what may happen -------------------------------------------------------------------
+
+    def _party(self) -> None:
+        """A party or its network does something."""
+        leg = self.random.choice(list(self.channels))
+        state = self.channels[leg]
+        if state == "Down" or self.random.random() < 0.4:
+            return
+        if state == "Up":
+            act = self.random.choice(("press", "end"))
+        else:
+            act = self.random.choice(("ring", "progress", "answer", "end"))
+        if act == "ring":
+            self.channels[leg] = "Ringing"
+            self._tell(e.Rang(leg=leg, at=self.now))
+        elif act == "progress":
+            self._tell(e.Progressed(leg=leg, at=self.now))
+        elif act == "answer":
+            self.channels[leg] = "Up"
+            self._tell(e.Answered(leg=leg, at=self.now))
+        elif act == "press":
+            self._tell(e.Pressed(leg=leg, at=self.now, digit="5"))
+        else:
+            self._end(leg, *self.random.choice(CAUSES))
+
+    def _event(self) -> None:
+        """The call hears of something: mostly in order, sometimes early, sometimes twice."""
+        early = self.random.random() < 0.1
+        event = self.events.pop(self.random.randrange(len(self.events)) if early else 0)
+        if self.random.random() < 0.05:
+            self.events.append(event)
+        self._note(event)
+
+    def _deadline(self) -> None:
+        assert self.call.deadline is not None
+        if self.random.random() < 0.2:
+            self.now = max(self.now, self.call.deadline)
+        for event in self.call.due(self.now):
+            self._note(event)
+
+    def _cancel(self) -> None:
+        self._note(e.Cancelled(at=self.now))
+
+    def _save(self) -> None:
+        self.saved = call_row(self.call, node="n1"), leg_rows(self.call, node="n1")
+
+    def _restart(self) -> None:
+        """The engine dies with what it had in hand, and the next one takes the call back from its rows.
+
+        The rows may be a little behind: only an intent is waited for.
+        """
+        if self.call.over:
+            return
+        self.orders.clear()
+        self.events.clear()
+        row, legs = self.saved
+        self.call = restore(row, legs, flow=self.call.flow, now=self.now)
+        for event in reconcile(self.call, self.channels, at=self.now):
+            self._note(event)
+
+    # -- what the call orders --------------------------------------------------------------
+
+    def _order(self) -> None:
+        """The switch's worker carries the next command out."""
+        command = self.orders.popleft()
+        if not self.call.still(command):
+            if isinstance(command, c.CreateLeg):
+                self._note(e.NotPlaced(leg=command.leg, at=self.now, reason="not_dialled"))
+            return
+        if isinstance(command, c.LegCommand):
+            assert not self.call.legs[command.leg].over, "a command to a leg that is gone"
+        if isinstance(command, c.SaveIntent):
+            self._save()
+            if self.random.random() < 0.02:
+                self._note(e.NotPlaced(leg=command.leg, at=self.now, reason="store_away"))
+        elif isinstance(command, c.CreateLeg):
+            self._create(command)
+        elif self.random.random() < 0.01 and not isinstance(command, c.Hangup | c.CloseBridge):
+            self._note(e.Refused(at=self.now, command=command, status=0))
+        else:
+            self._carry_out(command)
+
+    def _create(self, command: c.CreateLeg) -> None:
+        assert command.leg not in self.created, "one leg, one channel"
+        self.created.append(command.leg)
+        if self.random.random() < 0.03:
+            self._note(e.NotPlaced(leg=command.leg, at=self.now, reason="unplaceable"))
+        else:
+            self.channels[command.leg] = "Down"
+            self._tell(e.Created(leg=command.leg, at=self.now))
+
+    def _carry_out(self, command: c.Command) -> None:
+        match command:
+            case c.OpenBridge(bridge=bridge):
+                self.bridges.add(bridge)
+            case c.CloseBridge(bridge=bridge):
+                self.bridges.discard(bridge)
+            case c.AddToBridge(legs=legs) if not all(leg in self.channels for leg in legs):
+                self._note(e.Refused(at=self.now, command=command, status=400))
+            case c.LegCommand(leg=leg) if leg not in self.channels:
+                self._note(e.Refused(at=self.now, command=command, status=404))
+            case c.Mute(leg=leg):
+                self.muted.add(leg)
+            case c.Unmute(leg=leg):
+                self.muted.discard(leg)
+            case c.Dial(leg=leg):
+                assert self.channels[leg] == "Down", "dial is never repeated"
+                self.channels[leg] = "Dialed"
+            case c.Hangup(leg=leg):
+                self._end(leg, 16, None)
+
+    # -- how it is told --------------------------------------------------------------------
+
+    def _end(self, leg: str, cause: int, sip_code: int | None) -> None:
+        del self.channels[leg]
+        self._tell(e.Ended(leg=leg, at=self.now, cause=cause, sip_code=sip_code))
+
+    def _tell(self, event: e.Event) -> None:
+        self.events.append(event)
+
+    def _note(self, event: e.Event) -> None:
+        was_over = self.call.over
+        self.orders.extend(self.call.note(event))
+        if self.random.random() < 0.5:
+            self._save()
+        if self.call.over and not was_over:
+            self.times_over += 1

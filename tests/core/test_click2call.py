@@ -1,0 +1,223 @@
+"""A click2call as a table: given, events, expected commands."""
+
+import pytest
+
+from engine.core.call import Call
+from engine.core.causes import Disposition
+from engine.core.cdr import cdr
+from engine.core.commands import (
+    AddToBridge,
+    CloseBridge,
+    Command,
+    CreateLeg,
+    Dial,
+    Hangup,
+    Mute,
+    OpenBridge,
+    PlayTone,
+    SaveIntent,
+    StopRing,
+    Unmute,
+)
+from engine.core.events import (
+    Answered,
+    Cancelled,
+    Created,
+    DeadlinePassed,
+    Ended,
+    Event,
+    NotPlaced,
+    Pressed,
+    Rang,
+    Refused,
+)
+from engine.core.request import Party
+from tests.core.conftest import call_of, request_of
+
+A_ANSWERS = (Created(leg="a1", at=100.1), Rang(leg="a1", at=101), Answered(leg="a1", at=105))
+B_RINGS = (*A_ANSWERS, Created(leg="b1", at=105.1), Rang(leg="b1", at=106))
+B_ANSWERS = (*B_RINGS, Answered(leg="b1", at=110))
+
+
+def after(call: Call, *events: Event) -> list[Command]:
+    """What the call orders upon the last of the events."""
+    orders = call.start(100.0)
+    for event in events:
+        orders = call.note(event)
+    return orders
+
+
+def test_the_agent_is_placed_first_and_its_intent_is_saved_before(call: Call) -> None:
+    create = CreateLeg(
+        leg="a1",
+        endpoint="PJSIP/919910000101@carrier",
+        caller_id="15168148111",
+        account_id="account_1",
+        life_seconds=30 + 30 + 7200 + 60,
+    )
+    assert call.start(100.0) == [SaveIntent(leg="a1"), create]
+
+
+def test_the_agent_is_dialled_once_its_channel_is_ours(call: Call) -> None:
+    assert after(call, Created(leg="a1", at=100.1)) == [Dial(leg="a1", ring_seconds=90)]
+
+
+def test_the_destination_is_placed_only_when_the_agent_answers(call: Call) -> None:
+    orders = after(call, *A_ANSWERS)
+    assert [type(order) for order in orders] == [SaveIntent, OpenBridge, Mute, CreateLeg]
+    assert orders[-1] == CreateLeg(
+        leg="b1",
+        endpoint="PJSIP/919910000202@carrier",
+        caller_id="15168148111",
+        account_id="account_1",
+        life_seconds=30 + 30 + 7200 + 60,
+        originator="a1",
+    )
+
+
+def test_both_are_in_the_bridge_before_the_destination_rings_so_that_early_media_is_heard(call: Call) -> None:
+    orders = after(call, *A_ANSWERS, Created(leg="b1", at=105.1))
+    assert orders == [AddToBridge(bridge=1, legs=("a1", "b1")), Dial(leg="b1", ring_seconds=90)]
+
+
+def test_the_agent_is_heard_only_from_the_destinations_answer_on(call: Call) -> None:
+    assert Mute(leg="a1") in after(call, *A_ANSWERS)
+    assert after(call_of(call.request), *B_ANSWERS) == [Unmute(leg="a1")]
+
+
+def test_talk_time_is_limited_from_the_bridge_on(call: Call) -> None:
+    after(call, *B_ANSWERS)
+    assert call.deadlines == {"talk": 110 + 7200}
+    assert call.note(DeadlinePassed(name="talk", at=7310)) == [Hangup(leg="a1", cause=16), Hangup(leg="b1", cause=16)]
+
+
+def test_either_side_hanging_up_ends_the_other_and_the_bridge(call: Call) -> None:
+    for left, other, side in (("a1", "b1", "agent"), ("b1", "a1", "customer")):
+        call = call_of(call.request)
+        assert after(call, *B_ANSWERS, Ended(leg=left, at=120, cause=16)) == [Hangup(leg=other, cause=16)]
+        assert call.note(Ended(leg=other, at=120.1, cause=16)) == [CloseBridge(bridge=1)]
+        assert call.over
+        assert call.ended_by == side
+        assert cdr(call, node="n1").billsec == pytest.approx((120 if left == "b1" else 120.1) - 110)
+
+
+def test_agent_hanging_up_while_the_destination_rings_stops_the_ringing(call: Call) -> None:
+    assert after(call, *B_RINGS, Ended(leg="a1", at=107, cause=16)) == [Hangup(leg="b1", cause=16)]
+    call.note(Ended(leg="b1", at=107.1, cause=16))
+    record = cdr(call, node="n1")
+    assert (record.disposition, record.ended_by) == (Disposition.CANCEL, "agent")
+    assert (record.billsec, record.answered_at) == (0.0, None)
+
+
+def test_agent_hanging_up_before_the_destination_has_a_channel_leaves_nothing(call: Call) -> None:
+    assert after(call, *A_ANSWERS, Ended(leg="a1", at=105.05, cause=16)) == []
+    assert not call.still(Dial(leg="b1", ring_seconds=90))
+    assert call.note(Created(leg="b1", at=105.1)) == [Hangup(leg="b1", cause=16)]
+    assert call.note(Ended(leg="b1", at=105.2)) == [CloseBridge(bridge=1)]
+
+
+def test_a_destination_that_fails_is_a_tone_for_the_agent_then_the_end(call: Call) -> None:
+    for cause, sip_code, tone in ((17, 486, "busy"), (34, 503, "congestion"), (1, 404, "congestion")):
+        call = call_of(call.request)
+        orders = after(call, *B_RINGS, Ended(leg="b1", at=108, cause=cause, sip_code=sip_code))
+        assert orders == [StopRing(leg="a1"), PlayTone(leg="a1", tone=tone)]
+        assert call.deadline == 108 + 3
+        assert call.note(DeadlinePassed(name="tone", at=111)) == [Hangup(leg="a1", cause=16)]
+        assert call.note(Ended(leg="a1", at=111.1, cause=16)) == [CloseBridge(bridge=1)]
+
+
+def test_ring_time_is_ours_and_counts_from_the_dial(call: Call) -> None:
+    after(call, Created(leg="a1", at=100.1))
+    assert call.deadline == 100.1 + 30
+    assert call.note(DeadlinePassed(name="ring:a1", at=130.1)) == [Hangup(leg="a1", cause=19)]
+    call.note(Ended(leg="a1", at=130.2, cause=19, sip_code=480))
+    record = cdr(call, node="n1")
+    assert (record.disposition, record.dialed_number) == (Disposition.NOANSWER, "919910000101")
+    assert record.customer_number == "919910000202"
+
+
+def test_an_answer_crossing_our_own_hang_up_is_no_answer(call: Call) -> None:
+    after(call, *B_RINGS, DeadlinePassed(name="ring:b1", at=136))
+    assert call.note(Answered(leg="b1", at=136.01)) == []
+    call.note(Ended(leg="b1", at=136.1, cause=16))
+    assert call.legs["b1"].outcome.disposition is Disposition.NOANSWER
+    assert call.bridged_at is None
+
+
+def test_customer_answer_crossing_agent_hangup_releases_both(call: Call) -> None:
+    after(call, *B_RINGS, Ended(leg="a1", at=110, cause=16))
+    assert call.note(Answered(leg="b1", at=110.001)) == []
+    assert call.note(Ended(leg="b1", at=110.1, cause=16)) == [CloseBridge(bridge=1)]
+    assert call.over
+
+
+def test_a_late_or_repeated_event_changes_nothing(call: Call) -> None:
+    after(call, *B_ANSWERS)
+    for event in (*B_ANSWERS, Rang(leg="b1", at=111), Created(leg="nobody", at=1)):
+        assert call.note(event) == []
+    assert call.legs["b1"].answered_at == 110
+
+
+def test_cancel_hangs_up_whatever_there_is(call: Call) -> None:
+    assert after(call, *B_RINGS, Cancelled(at=107)) == [Hangup(leg="a1", cause=16), Hangup(leg="b1", cause=16)]
+    assert call.note(Cancelled(at=107.1)) == []
+
+
+def test_cancel_before_the_agent_has_a_channel_waits_for_it(call: Call) -> None:
+    assert after(call, Cancelled(at=100.05)) == []
+    assert call.note(Created(leg="a1", at=100.1)) == [Hangup(leg="a1", cause=16)]
+    call.note(Ended(leg="a1", at=100.2))
+    assert cdr(call, node="n1").disposition is Disposition.CANCEL
+
+
+def test_an_agent_that_was_never_dialled_has_neither_billsec_nor_channel(call: Call) -> None:
+    after(call, NotPlaced(leg="a1", at=100.1, reason="unplaceable"))
+    record = cdr(call, node="n1")
+    assert (record.disposition, record.channel) == (Disposition.CHANUNAVAIL, "")
+    assert (record.billsec, record.duration, record.ended_at) == (None, None, None)
+
+
+def test_an_ambiguous_dial_is_given_up_and_never_repeated(call: Call) -> None:
+    created = Created(leg="a1", at=100.1)
+    refused = Refused(at=103, command=Dial(leg="a1", ring_seconds=90), status=0)
+    assert after(call, created, refused) == [Hangup(leg="a1", cause=16)]
+
+
+def test_a_bridge_that_can_not_be_opened_ends_the_call(call: Call) -> None:
+    refused = Refused(at=105.01, command=OpenBridge(bridge=1), status=500)
+    assert after(call, *A_ANSWERS, refused) == [Hangup(leg="a1", cause=16)]
+
+
+TWO_TRUNKS = Party(
+    number="919910000202", endpoints=("PJSIP/919910000202@one", "PJSIP/919910000202@two"), ring_seconds=9
+)
+
+
+def test_the_next_endpoint_is_tried_when_the_trunk_fails_before_ringing() -> None:
+    for failure in (
+        Ended(leg="b1", at=105.2, cause=34, sip_code=503),
+        Ended(leg="b1", at=105.2, cause=38, sip_code=500),
+        Ended(leg="b1", at=105.2, cause=58, sip_code=488),
+        NotPlaced(leg="b1", at=105.2, reason="unplaceable"),
+    ):
+        call = call_of(request_of(customer=TWO_TRUNKS))
+        orders = after(call, *A_ANSWERS, failure)
+        assert [type(order) for order in orders] == [SaveIntent, CreateLeg]
+        assert isinstance(orders[1], CreateLeg)
+        assert (orders[1].leg, orders[1].endpoint) == ("b2", "PJSIP/919910000202@two")
+
+
+def test_no_next_endpoint_after_ringing_or_a_refusal() -> None:
+    for failure in (
+        (Rang(leg="b1", at=105.2), Ended(leg="b1", at=106, cause=34, sip_code=503)),
+        (Ended(leg="b1", at=106, cause=21, sip_code=603),),
+    ):
+        call = call_of(request_of(customer=TWO_TRUNKS))
+        orders = after(call, *A_ANSWERS, Created(leg="b1", at=105.1), *failure)
+        assert [type(order) for order in orders] == [StopRing, PlayTone]
+
+
+def test_keys_the_destination_presses_are_kept_in_order(call: Call) -> None:
+    keys = [Pressed(leg="b1", at=111 + n, digit=digit) for n, digit in enumerate("12*#")]
+    after(call, *B_ANSWERS, *keys, Pressed(leg="a1", at=120, digit="9"))
+    assert call.digits == "12*#"
