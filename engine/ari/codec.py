@@ -1,0 +1,125 @@
+"""ARI's JSON to events and commands to ARI's operations; pure."""
+
+from datetime import datetime
+from typing import Any
+
+from engine.core import commands as c
+from engine.core import events as e
+from engine.core.ids import bridge_id, leg_id, split
+
+# What we ask Asterisk to send; the rest is filtered there, and so would be the answers to our requests.
+EVENT_TYPES = (
+    "RESTResponse",
+    "StasisStart",
+    "ChannelStateChange",
+    "Dial",
+    "ChannelDtmfReceived",
+    "ChannelDestroyed",
+    "ApplicationReplaced",
+)
+
+Request = tuple[str, str, dict[str, object]]  # resource, nickname, arguments
+
+
+def decode(message: dict[str, Any], *, node: str) -> tuple[str, e.LegEvent] | None:
+    """The call id and the event an ARI message tells of; None where it tells nothing of our legs."""
+    channel = message.get("peer") if message["type"] == "Dial" else message.get("channel")
+    owner = split(node, channel["id"]) if channel else None
+    if owner is None:
+        return None
+    event = _event(message, owner[1])
+    return None if event is None else (owner[0], event)
+
+
+def timestamp(text: str) -> float:
+    """Asterisk's time (`2023-07-07T06:08:09.000+0000`) as seconds since the epoch."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _event(message: dict[str, Any], leg: str) -> e.LegEvent | None:
+    at = timestamp(message["timestamp"])
+    match message:
+        case {"type": "StasisStart", "channel": {"creationtime": created}}:
+            return e.Created(leg=leg, at=timestamp(created))
+        case {"type": "ChannelStateChange", "channel": {"state": "Ringing"}} | {
+            "type": "Dial",
+            "dialstatus": "RINGING",
+        }:
+            return e.Rang(leg=leg, at=at)
+        case {"type": "Dial", "dialstatus": "PROGRESS"}:
+            return e.Progressed(leg=leg, at=at)
+        case {"type": "ChannelStateChange", "channel": {"state": "Up"}}:
+            return e.Answered(leg=leg, at=at)
+        case {"type": "ChannelDtmfReceived", "digit": digit}:
+            return e.Pressed(leg=leg, at=at, digit=digit)
+        case {"type": "ChannelDestroyed", "cause": cause}:
+            return e.Ended(leg=leg, at=at, cause=cause, sip_code=message.get("tech_cause"))
+        case _:
+            return None
+
+
+def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
+    """The operation that carries the command out."""
+
+    def channel(leg: str) -> str:
+        return leg_id(node, call_id, leg)
+
+    match command:
+        case c.CreateLeg():
+            return "channels", "create", _create(command, node=node, call_id=call_id, app=app)
+        case c.Dial(leg=leg, ring_seconds=ring_seconds):
+            return "channels", "dial", {"channelId": channel(leg), "timeout": ring_seconds}
+        case c.Hangup(leg=leg, cause=cause):
+            return "channels", "hangup", {"channelId": channel(leg), "reason_code": str(cause)}
+        case c.Mute(leg=leg):
+            return "channels", "mute", {"channelId": channel(leg), "direction": "in"}
+        case c.Unmute(leg=leg):
+            return "channels", "unmute", {"channelId": channel(leg), "direction": "in"}
+        case c.StopRing(leg=leg):
+            return "channels", "ringStop", {"channelId": channel(leg)}
+        case c.PlayTone(leg=leg, tone=tone):
+            playback = f"{channel(leg)}.p1"
+            return (
+                "channels",
+                "playWithId",
+                {"channelId": channel(leg), "playbackId": playback, "media": f"tone:{tone}"},
+            )
+        case c.OpenBridge(bridge=bridge):
+            # dtmf_events: a plain mixing bridge goes native and hides every key pressed in it.
+            opened: dict[str, object] = {
+                "bridgeId": bridge_id(node, call_id, bridge),
+                "type": "mixing,dtmf_events",
+                "name": call_id,
+            }
+            return "bridges", "createWithId", opened
+        case c.AddToBridge(bridge=bridge, legs=legs):
+            return (
+                "bridges",
+                "addChannel",
+                {
+                    "bridgeId": bridge_id(node, call_id, bridge),
+                    "channel": [channel(leg) for leg in legs],
+                    "inhibitConnectedLineUpdates": True,
+                },
+            )
+        case c.CloseBridge(bridge=bridge):
+            return "bridges", "destroy", {"bridgeId": bridge_id(node, call_id, bridge)}
+        case _:
+            raise TypeError(f"{type(command).__name__} is not for Asterisk")
+
+
+def _create(command: c.CreateLeg, *, node: str, call_id: str, app: str) -> dict[str, object]:
+    arguments: dict[str, object] = {
+        "channelId": leg_id(node, call_id, command.leg),
+        "endpoint": command.endpoint,
+        "app": app,
+        "variables": {
+            # The caller id of a created leg; CALLERID would leave the INVITE's From anonymous.
+            "CONNECTEDLINE(num)": command.caller_id,
+            "CHANNEL(accountcode)": command.account_id,
+            "TIMEOUT(absolute)": str(command.life_seconds),
+        },
+    }
+    if command.originator is not None:
+        arguments["originator"] = leg_id(node, call_id, command.originator)
+    return arguments

@@ -1,0 +1,64 @@
+"""Errors as one tree under `Refusal`: the docstring is the message, `code` is the contract."""
+
+from engine.core.refusal import InvalidRequest, Refusal
+
+__all__ = [
+    "AsteriskAway",
+    "IdTaken",
+    "InvalidRequest",
+    "NotFound",
+    "OverCapacity",
+    "Refusal",
+    "StoreAway",
+    "Unauthorised",
+    "Unavailable",
+    "WrongConfig",
+]
+
+
+class Unauthorised(Refusal):
+    """account or auth is missing or wrong"""
+
+    code = "unauthorised"
+
+
+class NotFound(Refusal):
+    """there is no such id"""
+
+    code = "not_found"
+
+
+class OverCapacity(Refusal):
+    """the account has as many live calls as it may have"""
+
+    code = "over_capacity"
+
+
+class Unavailable(Refusal):
+    """the service can not take new calls now, please try again"""
+
+    code = "unavailable"
+
+
+class StoreAway(Unavailable):
+    """the database does not answer, please try again"""
+
+    code = "store_away"
+
+
+class AsteriskAway(Unavailable):
+    """the telephone exchange does not answer, please try again"""
+
+    code = "asterisk_away"
+
+
+class IdTaken(Refusal):
+    """this call id has been used before"""
+
+    code = "id_taken"
+
+
+class WrongConfig(Refusal):
+    """the configuration is not valid"""
+
+    code = "wrong_config"
