@@ -1,0 +1,1 @@
+"""The lab: a PBX and a telephone network on this machine's loopback."""

@@ -1,0 +1,1 @@
+"""Postgres: what outlives the engine."""

@@ -1,0 +1,48 @@
+"""Connections to Postgres, and how our rows look there: times as timestamptz, the rest as it is."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import orjson
+
+COMMAND_SECONDS = 2.0
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,  # its disk or its connections are full
+    asyncpg.OperatorInterventionError,  # it is shut down or starting
+)
+
+TIMES = ("_at", "_date")
+
+
+async def connect(url: str) -> asyncpg.Connection:
+    """A connection that gives up after 2 s. Raises one of `AWAY`."""
+    connection = await asyncpg.connect(url, timeout=COMMAND_SECONDS, command_timeout=COMMAND_SECONDS)
+    await prepare(connection)
+    return connection
+
+
+async def prepare(connection: asyncpg.Connection) -> None:
+    """Let jsonb in and out as Python values."""
+    await connection.set_type_codec("jsonb", encoder=_dump, decoder=orjson.loads, schema="pg_catalog")
+
+
+def to_database(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its epoch seconds as ISO times, for jsonb_populate_recordset."""
+    return {
+        name: datetime.fromtimestamp(value, UTC).isoformat() if value is not None and name.endswith(TIMES) else value
+        for name, value in row.items()
+    }
+
+
+def from_database(record: asyncpg.Record) -> dict[str, Any]:
+    """The record with its times as epoch seconds."""
+    return {name: value.timestamp() if isinstance(value, datetime) else value for name, value in dict(record).items()}
+
+
+def _dump(value: object) -> str:
+    return orjson.dumps(value).decode()

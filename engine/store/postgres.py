@@ -1,0 +1,135 @@
+"""The store: what engines, APIs and operators read, and the writer they write through."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from engine.errors import StoreAway
+from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
+from engine.store.queries import QUERIES
+from engine.store.writer import Writer
+
+POOL_SIZE = 8
+LISTEN_RETRY_SECONDS = 1.0
+
+Row = dict[str, Any]
+
+
+class Store:
+    """Reads raise `StoreAway` when Postgres does not answer in 2 s. Times are epoch seconds."""
+
+    def __init__(self, pool: asyncpg.Pool, writer: Writer, *, url: str, node: str) -> None:
+        self._pool = pool
+        self._url = url
+        self._node = node
+        self.writer = writer
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, *, node: str = "") -> AsyncIterator["Store"]:
+        """A store for one node (none for an operator's tool); its writer has to be run."""
+        async with asyncpg.create_pool(
+            url, min_size=1, max_size=POOL_SIZE, command_timeout=COMMAND_SECONDS, init=prepare
+        ) as pool:
+            yield cls(pool, Writer(url, node=node), url=url, node=node)
+
+    async def ping(self) -> None:
+        """Return if Postgres answers. Raises `StoreAway`."""
+        await self._fetch("SELECT 1")
+
+    async def live_calls(self) -> list[tuple[Row, list[Row]]]:
+        """The node's calls that have not ended, each with its legs."""
+        return await self._with_legs(await self._named("live_calls", self._node))
+
+    async def all_live_calls(self) -> list[tuple[Row, list[Row]]]:
+        """Every node's live calls, each with its legs."""
+        return await self._with_legs(await self._named("all_live_calls"))
+
+    async def call(self, call_id: str, *, account_id: str | None = None) -> tuple[Row, list[Row]] | None:
+        """One call with its legs; only that account's where one is given."""
+        found = await self._named("call", account_id, call_id) if account_id else await self._named("any_call", call_id)
+        return next(iter(await self._with_legs(found)), None)
+
+    async def cdr(self, request_id: str, *, account_id: str | None = None) -> Row | None:
+        """One CDR, with its `legs`; only that account's where one is given."""
+        name, arguments = ("cdr", (account_id, request_id)) if account_id else ("any_cdr", (request_id,))
+        return next(iter(await self._cdrs(await self._named(name, *arguments))), None)
+
+    async def cdrs_by_date(self, account_id: str, *, since: Any, until: Any, count: int, offset: int) -> list[Row]:
+        """An account's CDRs, with their `legs`, of call dates from `since` to before `until` (datetimes)."""
+        return await self._cdrs(await self._named("cdrs_by_date", account_id, since, until, count, offset))
+
+    async def dispositions(self, account_id: str) -> dict[str, int]:
+        """How many of an account's requests came out in which way."""
+        return {row["disposition"]: row["calls"] for row in await self._named("dispositions", account_id)}
+
+    async def live_kinds(self, account_id: str) -> dict[str, int]:
+        """How many calls of each kind an account has on the line."""
+        return {row["kind"]: row["calls"] for row in await self._named("live_kinds", account_id)}
+
+    async def order_hangup(self, call_id: str) -> bool:
+        """Ask the engine that owns the call to end it; False where no such call is live."""
+        return bool(await self._named("order_hangup", call_id))
+
+    async def hangups_asked(self) -> list[str]:
+        """The node's live calls somebody asked to end."""
+        return [row["call_id"] for row in await self._named("hangups_asked", self._node)]
+
+    async def applied(self) -> list[Row]:
+        """All applied items: kind, account_id, id, body."""
+        return await self._named("applied")
+
+    async def apply(self, items: list[Row]) -> None:
+        """Put these items in place of those applied before, and tell running engines."""
+        await self._named("apply", items)
+        await self._named("announce_applied")
+
+    async def listen(self) -> AsyncIterator[str]:
+        """Hints that something changed: first an empty one, then what others notified, for ever."""
+        while True:
+            try:
+                async with self._hints() as hints:
+                    yield ""
+                    while (hint := await hints.get()) is not None:
+                        yield hint
+            except AWAY:
+                pass
+            await asyncio.sleep(LISTEN_RETRY_SECONDS)
+
+    @asynccontextmanager
+    async def _hints(self) -> AsyncIterator[asyncio.Queue[str | None]]:
+        """What others notify, and None when the connection is lost."""
+        hints: asyncio.Queue[str | None] = asyncio.Queue()
+        connection = await connect(self._url)
+        try:
+            await connection.add_listener("legwork", lambda *arguments: hints.put_nowait(str(arguments[3])))
+            connection.add_termination_listener(lambda *_: hints.put_nowait(None))
+            yield hints
+        finally:
+            connection.terminate()
+
+    async def _with_legs(self, calls: list[Row]) -> list[tuple[Row, list[Row]]]:
+        legs = await self._legs(row["call_id"] for row in calls)
+        return [(row, legs[row["call_id"]]) for row in calls]
+
+    async def _cdrs(self, cdrs: list[Row]) -> list[Row]:
+        legs = await self._legs(row["request_id"] for row in cdrs)
+        return [{**row, "legs": legs[row["request_id"]]} for row in cdrs]
+
+    async def _legs(self, call_ids: Iterable[str]) -> dict[str, list[Row]]:
+        legs: dict[str, list[Row]] = {call_id: [] for call_id in call_ids}
+        for row in await self._named("legs_of", list(legs)) if legs else []:
+            legs[row["call_id"]].append(row)
+        return legs
+
+    async def _named(self, query: str, *arguments: object) -> list[Row]:
+        return await self._fetch(QUERIES[query], *arguments)
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[Row]:
+        try:
+            return [from_database(record) for record in await self._pool.fetch(statement, *arguments)]
+        except AWAY as exc:
+            raise StoreAway from exc

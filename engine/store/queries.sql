@@ -1,0 +1,105 @@
+-- name: write
+-- One commit of the writer: snapshots of calls and legs, and CDRs. Each row is the whole truth about
+-- its key, so writing it twice is harmless. A call id that another call had before is not returned.
+WITH new_calls AS (
+    INSERT INTO calls AS known
+    SELECT * FROM jsonb_populate_recordset(NULL::calls, $1)
+    ON CONFLICT (call_id) DO UPDATE SET
+        bridged_at = excluded.bridged_at, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
+        release_reason = excluded.release_reason, bridge = excluded.bridge, bridge_open = excluded.bridge_open,
+        members = excluded.members, digits = excluded.digits, deadlines = excluded.deadlines
+        WHERE known.account_id = excluded.account_id AND known.requested_at = excluded.requested_at
+    RETURNING call_id
+), new_legs AS (
+    INSERT INTO legs
+    SELECT leg.* FROM jsonb_populate_recordset(NULL::legs, $2) AS leg JOIN new_calls USING (call_id)
+    ON CONFLICT (leg_id) DO UPDATE SET
+        created_at = excluded.created_at, dialed_at = excluded.dialed_at, rang_at = excluded.rang_at,
+        answered_at = excluded.answered_at, bridged_at = excluded.bridged_at, ended_at = excluded.ended_at,
+        cause = excluded.cause, sip_code = excluded.sip_code, estimated = excluded.estimated,
+        hangup_reason = excluded.hangup_reason, disposition = excluded.disposition,
+        reason = excluded.reason, ended_by = excluded.ended_by
+), new_cdrs AS (
+    INSERT INTO cdrs (request_id, account_id, node, kind, agent_number, customer_number, dialed_number, caller_id,
+        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits)
+    SELECT cdr.request_id, cdr.account_id, cdr.node, cdr.kind, agent_number, customer_number, dialed_number, caller_id,
+        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits
+    FROM jsonb_populate_recordset(NULL::cdrs, $3) AS cdr ORDER BY call_date
+    ON CONFLICT (request_id) DO NOTHING
+)
+SELECT call_id FROM new_calls
+
+-- name: live_calls
+-- The node's calls that have not ended: what an engine that starts takes back.
+SELECT * FROM calls WHERE node = $1 AND ended_at IS NULL
+
+-- name: legs_of
+-- The legs of some calls, in the order they were placed.
+SELECT * FROM legs WHERE call_id = ANY ($1::text[]) ORDER BY call_id, position
+
+-- name: call
+-- One call of one account.
+SELECT * FROM calls WHERE account_id = $1 AND call_id = $2
+
+-- name: any_call
+-- One call, whoever's: for the operator.
+SELECT * FROM calls WHERE call_id = $1
+
+-- name: all_live_calls
+-- Every live call, oldest first: for the operator.
+SELECT * FROM calls WHERE ended_at IS NULL ORDER BY requested_at
+
+-- name: cdr
+-- The CDR of one request of one account.
+SELECT * FROM cdrs WHERE account_id = $1 AND request_id = $2
+
+-- name: any_cdr
+-- One CDR, whoever's: for the operator.
+SELECT * FROM cdrs WHERE request_id = $1
+
+-- name: cdrs_by_date
+-- An account's CDRs of whole days, from the first moment to before the second, in the order written.
+SELECT * FROM cdrs WHERE account_id = $1 AND call_date >= $2 AND call_date < $3 ORDER BY id LIMIT $4 OFFSET $5
+
+-- name: dispositions
+-- How an account's requests came out, counted.
+SELECT disposition, count(*) AS calls FROM cdrs WHERE account_id = $1 GROUP BY disposition
+
+-- name: live_kinds
+-- An account's calls that have a channel now, counted by kind.
+SELECT kind, count(*) AS calls FROM calls
+WHERE account_id = $1 AND ended_at IS NULL
+    AND EXISTS (SELECT FROM legs WHERE legs.call_id = calls.call_id AND legs.ended_at IS NULL)
+GROUP BY kind
+
+-- name: order_hangup
+-- Ask whichever engine owns the call to end it; `asked` tells it to look.
+WITH asked AS (
+    UPDATE calls SET hangup_asked_at = now() WHERE call_id = $1 AND ended_at IS NULL RETURNING call_id, node
+)
+SELECT call_id, pg_notify('legwork', 'hangup ' || call_id) FROM asked
+
+-- name: hangups_asked
+-- The node's live calls that somebody asked to end.
+SELECT call_id FROM calls WHERE node = $1 AND ended_at IS NULL AND hangup_asked_at IS NOT NULL
+
+-- name: applied
+-- All that has been applied and is enabled.
+SELECT kind, account_id, id, body FROM applied WHERE enabled ORDER BY kind, account_id, position, id
+
+-- name: apply
+-- Put the file's items in place of what was applied before; what is missing is disabled, not deleted.
+WITH items AS (
+    SELECT * FROM jsonb_populate_recordset(NULL::applied, $1)
+), missing AS (
+    UPDATE applied SET enabled = false, applied_at = now()
+    WHERE enabled AND (kind, account_id, id) NOT IN (SELECT kind, account_id, id FROM items)
+)
+INSERT INTO applied (kind, account_id, id, position, body, enabled, applied_at)
+SELECT kind, account_id, id, position, body, true, now() FROM items
+ON CONFLICT (kind, account_id, id) DO UPDATE SET
+    position = excluded.position, body = excluded.body, enabled = true, applied_at = now()
+
+-- name: announce_applied
+-- Tell running engines that accounts have changed.
+SELECT pg_notify('legwork', 'applied')

@@ -1,0 +1,129 @@
+"""Writes calls, legs and CDRs: many calls to a commit, each call's newest state, nothing forgotten."""
+
+import asyncio
+
+import asyncpg
+import structlog
+
+from engine.core import rows
+from engine.core.call import Call
+from engine.core.cdr import cdr
+from engine.errors import IdTaken, StoreAway
+from engine.store.connection import AWAY, connect, to_database
+from engine.store.queries import QUERIES
+
+LAZY_SECONDS = 0.1  # how long a fact nobody waits for may wait for company
+RETRY_SECONDS = 0.5
+BATCH_CALLS = 200
+UNWRITABLE = (asyncpg.PostgresError, ValueError, TypeError, OverflowError)  # what a bad row may raise
+
+log = structlog.get_logger()
+
+
+class Writer:
+    """The one task that writes calls. A call is written as it is at that moment, however often it was noted."""
+
+    def __init__(self, url: str, *, node: str) -> None:
+        self._url = url
+        self._node = node
+        self._connection: asyncpg.Connection | None = None
+        self._pending: dict[str, Call] = {}
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self.away = False
+
+    def note(self, call: Call) -> None:
+        """Write the call soon; with its CDR if it is over."""
+        self._pending[call.call_id] = call
+        if self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._wake.set)
+
+    async def commit(self, call: Call) -> None:
+        """Write the call and return once it is committed. Raises `StoreAway`, `IdTaken`."""
+        if self.away:
+            raise StoreAway
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(call.call_id, []).append(waiting)
+        self._pending[call.call_id] = call
+        self._wake.set()
+        await waiting
+
+    def forget(self, call: Call) -> None:
+        """Write nothing more of a call that was not accepted."""
+        self._pending.pop(call.call_id, None)
+
+    async def run(self) -> None:
+        """Write for ever; while the store is away, keep what is pending and try again."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.flush()
+            if self.away:
+                await asyncio.sleep(RETRY_SECONDS)
+                self._wake.set()
+
+    async def flush(self) -> None:
+        """Write all that is pending now."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        while self._pending:
+            calls = [self._pending.pop(call_id) for call_id in list(self._pending)[:BATCH_CALLS]]
+            try:
+                await self._write(calls)
+            except AWAY as exc:
+                self._keep(calls, exc)
+                return
+            if self.away:
+                log.info("store is back", pending=len(self._pending))
+                self.away = False
+
+    async def close(self) -> None:
+        """Write what is pending, then disconnect."""
+        await self.flush()
+        if self._connection is not None:
+            await self._connection.close(timeout=1)
+
+    async def _write(self, calls: list[Call]) -> None:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._url)
+        try:
+            known = await self._insert(self._connection, calls)
+        except UNWRITABLE as exc:
+            if isinstance(exc, AWAY) and not isinstance(exc, ValueError):
+                raise
+            if len(calls) > 1:  # one bad row must not take the others with it
+                for call in calls:
+                    await self._write([call])
+                return
+            log.error("call not written", call=calls[0].call_id, error=str(exc))
+            known = set()
+        for call in calls:
+            self._answer(call, None if call.call_id in known else IdTaken())
+
+    async def _insert(self, connection: asyncpg.Connection, calls: list[Call]) -> set[str]:
+        written = await connection.fetch(
+            QUERIES["write"],
+            [to_database(rows.call_row(call, node=self._node)) for call in calls],
+            [to_database(row) for call in calls for row in rows.leg_rows(call, node=self._node)],
+            [to_database(rows.cdr_row(cdr(call, node=self._node))) for call in calls if call.over],
+        )
+        return {row["call_id"] for row in written}
+
+    def _keep(self, calls: list[Call], exc: BaseException) -> None:
+        if not self.away:
+            log.error("store is away", error=str(exc) or type(exc).__name__, pending=len(calls))
+        self.away = True
+        for call in calls:
+            self._pending.setdefault(call.call_id, call)
+            self._answer(call, StoreAway())
+
+    def _answer(self, call: Call, error: Exception | None) -> None:
+        for waiting in self._waiting.pop(call.call_id, []):
+            if waiting.done():
+                continue
+            if error is None:
+                waiting.set_result(None)
+            else:
+                waiting.set_exception(error)

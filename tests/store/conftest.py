@@ -1,0 +1,55 @@
+"""A database of the tests' own, in the lab's Postgres."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from engine.store.migrate import migrate
+from engine.store.postgres import Store
+from tests.live import lab
+
+
+def other_database(url: str, name: str) -> str:
+    """The same server's database of that name."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+async def execute(url: str, statement: str) -> None:
+    """Run one statement."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """A migrated database, dropped afterwards."""
+    server = lab.settings()["DATABASE_URL"]
+    name = f"legwork_test_{secrets.token_hex(4)}"
+    url = other_database(server, name)
+    asyncio.run(execute(server, f"CREATE DATABASE {name}"))
+    try:
+        assert asyncio.run(migrate(url)) is True
+        assert asyncio.run(migrate(url)) is False
+        yield url
+    finally:
+        asyncio.run(execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest_asyncio.fixture(loop_scope="function")
+async def store(database_url: str) -> AsyncIterator[Store]:
+    """An empty store whose writer runs."""
+    async with Store.open(database_url, node="n1") as store:
+        await execute(database_url, "TRUNCATE applied, calls, legs, cdrs RESTART IDENTITY")
+        writing = asyncio.create_task(store.writer.run())
+        yield store
+        writing.cancel()
+        await asyncio.wait([writing])
+        await store.writer.close()

@@ -1,0 +1,188 @@
+"""The store on a real Postgres: nothing forgotten, nothing twice."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from engine.core.call import Call
+from engine.core.events import Answered, Created, Ended
+from engine.core.flows import click2call
+from engine.core.rows import restore
+from engine.errors import IdTaken, StoreAway
+from engine.store.connection import connect
+from engine.store.postgres import Store
+from engine.store.writer import Writer
+from tests.core.conftest import request_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+
+def new_call(call_id: str = "57362de4f0", at: float = 1688710079.5) -> Call:
+    """A call that has just started."""
+    call = Call(call_id=call_id, request=request_of(), flow=click2call, requested_at=at, now=at)
+    call.start(at)
+    return call
+
+
+def ended(call: Call) -> Call:
+    """The call after its agent was busy."""
+    at = call.requested_at
+    call.note(Created(leg="a1", at=at + 0.1))
+    call.note(Ended(leg="a1", at=at + 1.25, cause=17, sip_code=486))
+    return call
+
+
+async def written(store: Store, call: Call) -> None:
+    """Wait until all that was noted is written."""
+    store.writer.note(call)
+    await store.writer.flush()
+
+
+async def test_a_committed_call_is_there_with_its_legs_and_can_be_restored(store: Store) -> None:
+    call = new_call()
+    call.note(Created(leg="a1", at=call.requested_at + 0.1))
+    await store.writer.commit(call)
+    row, legs = (await store.live_calls())[0]
+    assert restore(row, legs, flow=click2call, now=call.now) == call
+
+
+async def test_an_ended_call_is_one_cdr_however_often_it_is_written(store: Store) -> None:
+    call = ended(new_call())
+    for _ in range(3):
+        await written(store, call)
+    assert await store.live_calls() == []
+    cdr = await store.cdr("57362de4f0", account_id="account_1")
+    assert cdr is not None
+    assert (cdr["disposition"], cdr["duration"], cdr["billsec"]) == ("BUSY", 1.15, 0.0)
+    assert cdr["call_date"] == pytest.approx(1688710080.75, abs=1e-6)
+    assert [leg["name"] for leg in cdr["legs"]] == ["a1"]
+    assert await store.dispositions("account_1") == {"BUSY": 1}
+
+
+async def test_many_calls_at_once_share_commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits = []
+    original = Writer._insert
+
+    async def counted(self: Writer, connection: Any, calls: list[Call]) -> set[str]:
+        commits.append(len(calls))
+        return await original(self, connection, calls)
+
+    monkeypatch.setattr(Writer, "_insert", counted)
+    calls = [new_call(f"{number:010x}") for number in range(100)]
+    await asyncio.gather(*(store.writer.commit(call) for call in calls))
+    assert sum(commits) == 100
+    assert len(commits) < 20
+    assert len(await store.live_calls()) == 100
+
+
+async def test_a_call_id_is_never_used_twice(store: Store) -> None:
+    await store.writer.commit(new_call())
+    with pytest.raises(IdTaken):
+        await store.writer.commit(new_call(at=1688710099.0))
+    (row, _), *rest = await store.live_calls()
+    assert (row["requested_at"], rest) == (1688710079.5, [])
+
+
+async def test_a_call_without_a_row_it_can_have_does_not_take_others_with_it(store: Store) -> None:
+    bad, good = new_call("bad", at=1e20), new_call("good")
+    results = await asyncio.gather(store.writer.commit(good), store.writer.commit(bad), return_exceptions=True)
+    assert results[0] is None
+    assert isinstance(results[1], Exception)
+    assert await store.call("good") is not None
+
+
+async def test_while_postgres_is_away_nothing_is_lost_and_waiters_are_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> Any:
+        raise ConnectionRefusedError("no Postgres")
+
+    monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
+    with monkeypatch.context() as outage:
+        outage.setattr(Writer, "_insert", away)
+        with pytest.raises(StoreAway):
+            await store.writer.commit(new_call("refused000"))
+        store.writer.forget(new_call("refused000"))
+        began = time.monotonic()
+        with pytest.raises(StoreAway):  # known to be away: told at once
+            await store.writer.commit(new_call("refused001"))
+        assert time.monotonic() - began < 0.05
+        store.writer.note(ended(new_call("kept000000")))
+    async with asyncio.timeout(3):
+        while await store.cdr("kept000000") is None:
+            await asyncio.sleep(0.02)
+    assert await store.call("refused000") is None
+    assert not store.writer.away
+
+
+async def test_reading_from_no_postgres_is_store_away(database_url: str) -> None:
+    async with Store.open(database_url) as store:
+        await store._pool.close()
+        with pytest.raises(StoreAway):
+            await store.ping()
+
+
+async def test_another_accounts_calls_are_not_there(store: Store) -> None:
+    await written(store, ended(new_call()))
+    assert await store.cdr("57362de4f0", account_id="account_2") is None
+    assert await store.call("57362de4f0", account_id="account_2") is None
+    assert await store.dispositions("account_2") == {}
+
+
+async def test_cdrs_of_a_day_end_before_the_next(store: Store) -> None:
+    day = datetime(2023, 7, 7, tzinfo=UTC)
+    for number, seconds in enumerate((-1, 0, 86398, 86400)):
+        call = new_call(f"{number:010x}", at=day.timestamp() + seconds - 1.25)
+        await written(store, ended(call))
+    found = await store.cdrs_by_date("account_1", since=day, until=day + timedelta(days=1), count=1000, offset=0)
+    assert [row["request_id"] for row in found] == ["0000000001", "0000000002"]
+    paged = await store.cdrs_by_date("account_1", since=day, until=day + timedelta(days=1), count=1, offset=1)
+    assert [row["request_id"] for row in paged] == ["0000000002"]
+
+
+async def test_live_calls_are_counted_while_they_have_a_leg(store: Store) -> None:
+    call = new_call()
+    await store.writer.commit(call)
+    assert await store.live_kinds("account_1") == {"click2call": 1}
+    await written(store, ended(call))
+    assert await store.live_kinds("account_1") == {}
+
+
+async def test_a_hang_up_asked_for_is_found_and_hinted_at(store: Store) -> None:
+    hints = store.listen()
+    assert await anext(hints) == ""
+    await store.writer.commit(new_call())
+    assert await store.order_hangup("57362de4f0")
+    assert await anext(hints) == "hangup 57362de4f0"
+    assert await store.hangups_asked() == ["57362de4f0"]
+    assert not await store.order_hangup("0000000000")
+    await hints.aclose()  # type: ignore[attr-defined]
+
+
+async def test_what_is_missing_from_a_new_file_is_disabled_and_kept(store: Store, database_url: str) -> None:
+    def item(name: str) -> dict[str, Any]:
+        return {"kind": "account", "account_id": name, "id": name, "position": 0, "body": {"name": name}}
+
+    await store.apply([item("one"), item("two")])
+    await store.apply([item("two")])
+    assert [row["id"] for row in await store.applied()] == ["two"]
+    connection = await connect(database_url)
+    assert await connection.fetchval("SELECT count(*) FROM applied") == 2
+    await connection.close()
+    await store.apply([item("one"), item("two")])
+    assert [row["id"] for row in await store.applied()] == ["one", "two"]
+
+
+async def test_the_newest_state_wins_however_facts_arrive(store: Store) -> None:
+    call = new_call()
+    await store.writer.commit(call)
+    for event in (Created(leg="a1", at=call.requested_at + 0.1), Answered(leg="a1", at=call.requested_at + 2)):
+        call.note(event)
+        store.writer.note(call)
+    await store.writer.commit(call)
+    _, legs = (await store.live_calls())[0]
+    assert [leg["name"] for leg in legs] == ["a1", "b1"]
+    assert legs[0]["answered_at"] == call.requested_at + 2
