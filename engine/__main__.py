@@ -1,0 +1,5 @@
+"""`python -m engine` is `legwork`."""
+
+from engine.cli import main
+
+main()

@@ -1,0 +1,56 @@
+"""The accounts, routes and credentials as applied, in memory."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from engine.core.account import Account, Route
+from engine.errors import Unauthorised
+
+TUPLES = ("allowed_ips", "allowed_regions", "caller_ids", "extensions")
+
+
+def fingerprint(secret: str) -> str:
+    """What is kept of a secret: its SHA-256 (secrets are random, so nothing slower is needed)."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@dataclass(slots=True)
+class Accounts:
+    """What a running engine knows of its customers. `replace` takes a newly applied state over whole."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    _credentials: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+
+    def replace(self, applied: Iterable[dict[str, Any]]) -> None:
+        """Take over the store's `applied` rows."""
+        items = list(applied)
+        bodies = {row["account_id"]: row["body"] for row in items if row["kind"] == "account"}
+        self.accounts = {account_id: _account(account_id, body) for account_id, body in bodies.items()}
+        self.routes = tuple(
+            Route(row["body"]["prefix"], tuple(row["body"]["endpoints"])) for row in items if row["kind"] == "route"
+        )
+        self._credentials = {
+            (dialect, account_id): credential
+            for account_id, body in bodies.items()
+            for dialect, credential in body["credentials"].items()
+        }
+
+    def authenticate(self, dialect: str, account_id: str, secret: str, *, ip: str) -> Account:
+        """The account, if the secret is its own and the request comes from where it may. Raises `Unauthorised`."""
+        credential = self._credentials.get((dialect, account_id), {})
+        # Compared even where there is no such account, so that the time tells nothing.
+        proven = hmac.compare_digest(credential.get("auth_sha256", "-"), fingerprint(secret))
+        account = self.accounts.get(account_id)
+        if account is None or not proven or (account.allowed_ips and ip not in account.allowed_ips):
+            raise Unauthorised
+        return account
+
+
+def _account(account_id: str, body: dict[str, Any]) -> Account:
+    known = {each.name for each in fields(Account)} & body.keys()
+    values: dict[str, Any] = {name: tuple(body[name]) if name in TUPLES else body[name] for name in known}
+    return Account(account_id=account_id, **values)

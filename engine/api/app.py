@@ -1,0 +1,167 @@
+"""The aiohttp application: who asks, what for, and the answer, worded by the dialect."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+import structlog
+from aiohttp import web
+
+from engine.accounts import Accounts
+from engine.api.dialect import Body, Dialect, Operation, Surroundings
+from engine.core.account import Account
+from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
+from engine.core.request import CallRequest, Limits
+from engine.errors import InvalidRequest, NotFound, OverCapacity, Refusal, Unavailable
+from engine.store.postgres import Store
+
+BODY_BYTES = 1_000_000
+RETRY_AFTER_SECONDS = "5"
+RETRY_LATER = ("over_capacity", "unavailable", "store_away", "asterisk_away")
+
+log = structlog.get_logger()
+
+
+class WrongMethod(Refusal):
+    """this URL does not take this method"""
+
+    code = "wrong_method"
+
+
+class TooLarge(Refusal):
+    """the request body is too large"""
+
+    code = "too_large"
+
+
+class Switch(Protocol):
+    """What the API needs of the switch."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether Asterisk can be told to dial."""
+
+    def live_calls(self, account_id: str) -> int:
+        """How many calls the account has on."""
+
+    async def start(self, request: CallRequest) -> str:
+        """Begin a call; its request id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """What stands behind the routes."""
+
+    accounts: Accounts
+    store: Store
+    switch: Switch
+    limits: Limits
+
+    async def answer(self, account: Account, ask: Ask) -> Any:
+        """What was asked for, within that account."""
+        account_id = account.account_id
+        match ask:
+            case StartCall(request=request):
+                if self.switch.live_calls(account_id) >= account.max_live_calls:
+                    raise OverCapacity
+                return await self.switch.start(request)
+            case CdrByRequestId(request_id=request_id):
+                return await self._cdr(account_id, request_id)
+            case CdrsByDate(since=since, until=until, count=count, offset=offset):
+                return await self.store.cdrs_by_date(account_id, since=since, until=until, count=count, offset=offset)
+            case CdrStatistics():
+                return await self.store.dispositions(account_id)
+            case LiveCallStatistics():
+                return await self.store.live_kinds(account_id)
+
+    async def _cdr(self, account_id: str, request_id: str) -> list[CdrRow]:
+        cdr = await self.store.cdr(request_id, account_id=account_id)
+        if cdr is None and await self.store.call(request_id, account_id=account_id) is None:
+            raise NotFound("there is no such request_id")
+        return [] if cdr is None else [cdr]
+
+
+def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
+    """The application with every dialect's routes, `/healthz` and `/readyz`."""
+    dialects = tuple(dialects)
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(dialects)])
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/readyz", _readyz(api))
+    for dialect in dialects:
+        for operation in dialect.operations:
+            app.router.add_route(operation.method, operation.path, _handler(api, dialect, operation))
+    return app
+
+
+def _handler(api: Api, dialect: Dialect, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        identity = dialect.identify(request.headers)
+        account = api.accounts.authenticate(dialect.name, identity.account_id, identity.secret, ip=request.remote or "")
+        body = _json(await request.read()) if request.method != "GET" else {}
+        around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
+        answer = await api.answer(account, operation.parse(body, around))
+        return _response(200, operation.reply(answer))
+
+    return handle
+
+
+def _json(raw: bytes) -> Body:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        raise InvalidRequest("the body is not valid JSON") from exc
+    if not isinstance(body, dict):
+        raise InvalidRequest("the body is not a JSON object")
+    return body
+
+
+def _envelope(dialects: tuple[Dialect, ...]) -> Any:
+    """Words every refusal, aiohttp's own included, in the dialect the path belongs to."""
+
+    @web.middleware
+    async def envelope(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        dialect = next((each for each in dialects if request.path.startswith(each.prefix)), None)
+        if dialect is None:
+            return await handler(request)
+        headers: dict[str, str] = {}
+        try:
+            return await handler(request)
+        except Refusal as exc:
+            refusal = exc
+        except web.HTTPNotFound:
+            refusal = NotFound("there is no such URL")
+        except web.HTTPMethodNotAllowed as exc:
+            refusal, headers = WrongMethod(), {"Allow": exc.headers["Allow"]}
+        except web.HTTPRequestEntityTooLarge:
+            refusal = TooLarge()
+        if refusal.code in RETRY_LATER:
+            headers["Retry-After"] = RETRY_AFTER_SECONDS
+        status, body = dialect.refuse(refusal)
+        log.info("request refused", path=request.path, status=status, code=refusal.code, reason=refusal.message)
+        return _response(status, body, headers)
+
+    return envelope
+
+
+async def _healthz(_: web.Request) -> web.Response:
+    return _response(200, {"alive": True})
+
+
+def _readyz(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def readyz(_: web.Request) -> web.Response:
+        postgres = True
+        try:
+            await api.store.ping()
+        except Unavailable:
+            postgres = False
+        asterisk = api.switch.ready
+        return _response(200 if asterisk and postgres else 503, {"asterisk": asterisk, "postgres": postgres})
+
+    return readyz
+
+
+def _response(status: int, body: Body, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)

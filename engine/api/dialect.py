@@ -1,0 +1,50 @@
+"""What a vendor's dialect is: routes, each with how to read a request and how to word the answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.core.account import Account, Route
+from engine.core.asks import Ask
+from engine.core.refusal import Refusal
+from engine.core.request import Limits
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a request is read against."""
+
+    account: Account
+    routes: Sequence[Route]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One route. `parse` raises `InvalidRequest`; `reply` words the answer to what was asked."""
+
+    method: str
+    path: str
+    parse: Callable[[Body, Surroundings], Ask]
+    reply: Callable[[Any], Body]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a request says it is from, and the secret that is to prove it."""
+
+    account_id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One vendor's API. `refuse` words an error: HTTP status and body."""
+
+    name: str
+    prefix: str
+    operations: tuple[Operation, ...]
+    identify: Callable[[Mapping[str, str]], Identity]
+    refuse: Callable[[Refusal], tuple[int, Body]]

@@ -1,0 +1,6 @@
+"""The dialects served, one vendor a file."""
+
+from engine.api.dialect import Dialect
+from engine.api.dialects import cpaas
+
+DIALECTS: tuple[Dialect, ...] = (cpaas.DIALECT,)

@@ -1,0 +1,251 @@
+"""The CPaaS suite's API: headers `account` and `auth`, JSON in, `{"response": …}` out."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
+from typing import Any
+
+from engine.api.dialect import Body, Dialect, Identity, Operation, Surroundings
+from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
+from engine.core.causes import Disposition
+from engine.core.refusal import InvalidRequest, Refusal
+from engine.core.request import click2call
+
+TEXT_LENGTH = 100
+REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+RECORD_COUNT = 1000
+LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
+
+RECORDING_OPTIONS = ("both", "agent", "customer", "on", "off")
+TRANSCRIPT_OPTIONS = ("on", "off")
+
+# What is refused, by error code, with which HTTP status; anything else is a bad request.
+STATUS = {
+    "unauthorised": 401,
+    "not_found": 404,
+    "wrong_method": 405,
+    "too_large": 413,
+    "over_capacity": 429,
+    "unavailable": 503,
+    "store_away": 503,
+    "asterisk_away": 503,
+}
+
+STATISTICS = {
+    "answer_calls": Disposition.ANSWER,
+    "busy_calls": Disposition.BUSY,
+    "cancel_calls": Disposition.CANCEL,
+    "chanunavail_calls": Disposition.CHANUNAVAIL,
+    "congestion_calls": Disposition.CONGESTION,
+    "noanswer_calls": Disposition.NOANSWER,
+}
+LIVE_STATISTICS = {
+    "live_calls_c2c": "click2call",
+    "live_calls_campaign": "campaign",
+    "live_calls_inbound": "inbound",
+    "live_calls_otp": "otp",
+}
+
+
+def identify(headers: Mapping[str, str]) -> Identity:
+    """The account and its auth, as the headers say."""
+    return Identity(headers.get("account", ""), headers.get("auth", ""))
+
+
+def refuse(refusal: Refusal) -> tuple[int, Body]:
+    """The document shows no error body: a message and `"success": "false"`, with a true HTTP status."""
+    return STATUS.get(refusal.code, 400), {"response": {"message": refusal.message, "success": "false"}}
+
+
+# -- click2call ------------------------------------------------------------------------------
+
+
+def parse_click2call(body: Body, around: Surroundings) -> Ask:
+    """Agent first, then the destination; both are shown `caller_id`."""
+    agent_number = _required(body, "agent_number")
+    caller_id = _required(body, "caller_id")
+    destination_number = _required(body, "destination_number")
+    _only_off(body, "recording_option", RECORDING_OPTIONS)
+    _only_off(body, "transcript", TRANSCRIPT_OPTIONS)
+    return StartCall(
+        click2call(
+            around.account,
+            agent_number=agent_number,
+            customer_number=destination_number,
+            caller_id=caller_id,
+            routes=around.routes,
+            limits=around.limits,
+        )
+    )
+
+
+def reply_request_id(request_id: str) -> Body:
+    """The call was accepted."""
+    return {"response": {"request_id": request_id, "success": "true"}}
+
+
+# -- CDRs ------------------------------------------------------------------------------------
+
+
+def parse_cdr_by_request_id(body: Body, around: Surroundings) -> Ask:
+    """By any id that we gave the account."""
+    request_id = _required(body, "request_id")
+    if not REQUEST_ID.fullmatch(request_id):
+        raise InvalidRequest("request_id is not valid", param="request_id")
+    return CdrByRequestId(request_id)
+
+
+def parse_cdr_by_date(body: Body, around: Surroundings) -> Ask:
+    """Whole GMT days, both inclusive."""
+    since = _date(body, "start_call_date")
+    until = _date(body, "end_call_date")
+    if until < since:
+        raise InvalidRequest("end_call_date is before start_call_date", param="end_call_date")
+    count = _whole(body, "record_count", default=RECORD_COUNT)
+    if not 1 <= count <= RECORD_COUNT:
+        raise InvalidRequest(f"record_count must be from 1 to {RECORD_COUNT}", param="record_count")
+    offset = _whole(body, "offset", default=0)
+    return CdrsByDate(since=since, until=_day_after(until), count=count, offset=offset)
+
+
+def reply_cdrs(rows: list[CdrRow]) -> Body:
+    """The CDRs, or an empty result."""
+    message = "cdr found" if rows else "cdr not found"
+    return {"response": {"message": message, "result": [cdr(row) for row in rows], "success": "true"}}
+
+
+def cdr(row: CdrRow) -> Body:
+    """One CDR as the document shows it, and our own extra field `legs`."""
+    answered = row["disposition"] == Disposition.ANSWER
+    return {
+        "account_id": row["account_id"],
+        "agent_number": row["agent_number"],
+        "answer": _gmt(row["answered_at"]),
+        "billsec": row["billsec"],
+        "call_date": _gmt(row["call_date"]),
+        "call_direction": "outbound-api",
+        "call_duration": row["duration"],
+        "call_status": "ANSWERED" if answered else None,
+        "caller_id": row["caller_id"],
+        "customer_number": row["customer_number"],
+        "destination_context": row["kind"],
+        "dial_status": row["disposition"],
+        "dialed_number": row["dialed_number"],
+        "dtmf_inputs": row["digits"],
+        "end": _gmt(row["ended_at"]),
+        "id": row["id"],
+        "recording_name": "",
+        "request_id": row["request_id"],
+        "uniqueid": row["channel"],
+        "legs": [leg(each) for each in row["legs"]],
+    }
+
+
+def leg(row: CdrRow) -> Body:
+    """One attempt; times are ISO 8601, UTC, to the millisecond, null for what never happened."""
+    times = ("dialed_at", "rang_at", "answered_at", "bridged_at", "ended_at")
+    return {
+        "leg": row["name"],
+        "side": row["side"],
+        "number": row["number"],
+        "dial_status": row["disposition"],
+        "reason": row["reason"],
+        "cause": row["cause"],
+        "sip_code": row["sip_code"],
+        "ended_by": row["ended_by"],
+        **{name: _iso(row[name]) for name in times},
+    }
+
+
+# -- statistics ------------------------------------------------------------------------------
+
+
+def reply_statistics(counted: dict[str, int]) -> Body:
+    """Each count is an array of one number; the total holds outcomes not listed, too."""
+    result = {name: [counted.get(disposition, 0)] for name, disposition in STATISTICS.items()}
+    return {"response": {"result": {**result, "total_calls": [sum(counted.values())]}, "success": "true"}}
+
+
+def reply_live_statistics(counted: dict[str, int]) -> Body:
+    """Plain numbers."""
+    return {"response": {"result": {k: counted.get(v, 0) for k, v in LIVE_STATISTICS.items()}, "success": "true"}}
+
+
+DIALECT = Dialect(
+    name="cpaas",
+    prefix="/api/",
+    identify=identify,
+    refuse=refuse,
+    operations=(
+        Operation("POST", "/api/click2call", parse_click2call, reply_request_id),
+        Operation("POST", "/api/get_cdr_by_request_id", parse_cdr_by_request_id, reply_cdrs),
+        Operation("POST", "/api/get_cdr_by_date", parse_cdr_by_date, reply_cdrs),
+        Operation("GET", "/api/get_cdr_statistics", lambda *_: CdrStatistics(), reply_statistics),
+        Operation("GET", "/api/get_live_call_statistics", lambda *_: LiveCallStatistics(), reply_live_statistics),
+    ),
+)
+
+
+# -- parameters ------------------------------------------------------------------------------
+
+
+def _required(body: Body, name: str) -> str:
+    text = _text(body, name)
+    if not text:
+        raise InvalidRequest(f"{name} is required", param=name)
+    return text
+
+
+def _text(body: Body, name: str) -> str:
+    """The trimmed text of a parameter, "" where it is missing; a whole number is taken as its digits."""
+    value: Any = body.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidRequest(f"{name} must be a string", param=name)
+    text = str(value).strip()
+    if len(text) > TEXT_LENGTH:
+        raise InvalidRequest(f"{name} is longer than {TEXT_LENGTH} characters", param=name)
+    return text
+
+
+def _only_off(body: Body, name: str, options: tuple[str, ...]) -> None:
+    option = _text(body, name).lower() or "off"
+    if option not in options:
+        raise InvalidRequest(f"{name} must be one of {', '.join(options)}", param=name)
+    if option != "off":
+        raise InvalidRequest(f"{name}: only off is available yet", param=name)
+
+
+def _date(body: Body, name: str) -> datetime:
+    text = _required(body, name)
+    try:
+        if DATE.fullmatch(text):
+            return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    raise InvalidRequest(f"{name} must be a date like 2023-06-13", param=name)
+
+
+def _day_after(day: datetime) -> datetime:
+    return day + timedelta(days=1) if day < LAST_DAY else datetime.max.replace(tzinfo=UTC)
+
+
+def _whole(body: Body, name: str, *, default: int) -> int:
+    text = _text(body, name)
+    if not text:
+        return default
+    if not NUMBER.fullmatch(text):
+        raise InvalidRequest(f"{name} must be a whole number", param=name)
+    return int(text)
+
+
+def _gmt(at: float | None) -> str:
+    return formatdate(at or 0.0, usegmt=True)
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

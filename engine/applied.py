@@ -1,0 +1,217 @@
+"""The accounts file: what may stand in it, checked, as the items the store keeps."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+import phonenumbers
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from engine.accounts import fingerprint
+from engine.errors import WrongConfig
+
+SECRETS = ("auth", "token", "api_secret_key")
+DIALECTS = {
+    "cpaas": {"auth"},
+    "sarv_click2call": {"user_id", "token"},
+    "sarv_voice": {"username", "token"},
+    "mor": {"username", "api_secret_key"},
+    "wolkvox": {"token"},
+}
+ITEMS = ("agent", "group", "announcement", "template", "did")
+
+
+def _region(code: str) -> str:
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("not an ISO 3166 region such as IN")
+    return code
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("not an IANA zone such as Asia/Kolkata")
+    return name
+
+
+Region = Annotated[str, AfterValidator(_region)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
+Digits = Annotated[str, Field(pattern=r"^[0-9]{3,15}$")]
+Extension = Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
+
+
+class Item(BaseModel):
+    """A table of the file; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Agent(Item):
+    """A person who takes calls, by a number or by an extension."""
+
+    id: Id
+    number: Digits | None = None
+    extension: Extension | None = None
+    cli: Digits | None = None
+    web_login: bool = False
+    call_login: bool = False
+
+    @model_validator(mode="after")
+    def _one_way_to_reach(self) -> "Agent":
+        if (self.number is None) == (self.extension is None):
+            raise ValueError("an agent has either a number or an extension")
+        return self
+
+
+class Group(Item):
+    """Agents in the order they are tried."""
+
+    id: Id
+    agents: list[Id]
+
+
+class Announcement(Item):
+    """A sound file under an id."""
+
+    id: Id
+    file: str
+
+
+class Template(Item):
+    """A text to speak."""
+
+    id: Id
+    text: str = Field(max_length=2000)
+    approved: bool = False
+
+
+class Did(Item):
+    """A number of ours that calls come in on, and where they go."""
+
+    number: Digits
+    to: str = Field(pattern=r"^(agent|group|extension|ivr):[0-9A-Za-z._-]+$")
+
+
+class Account(Item):
+    """One account with all that belongs to it."""
+
+    id: Id
+    name: str
+    region: Region
+    report_tz: Zone = "UTC"
+    allowed_ips: list[str] = []
+    allowed_regions: list[Region] = []
+    caller_ids: list[Digits] = []
+    extensions: list[Extension] = []
+    max_live_calls: int = Field(10, ge=0)
+    calls_per_second: int = Field(1, ge=1)
+    credentials: dict[str, dict[str, str]] = {}
+    agent: list[Agent] = []
+    group: list[Group] = []
+    announcement: list[Announcement] = []
+    template: list[Template] = []
+    did: list[Did] = []
+
+    @model_validator(mode="after")
+    def _references_hold(self) -> "Account":
+        agents = {agent.id for agent in self.agent}
+        for group in self.group:
+            if missing := sorted(set(group.agents) - agents):
+                raise ValueError(f"group {group.id}: no agent {', '.join(missing)}")
+        for agent in self.agent:
+            if agent.extension is not None and agent.extension not in self.extensions:
+                raise ValueError(f"agent {agent.id}: extension {agent.extension} is not one of the account's")
+        return self
+
+    @model_validator(mode="after")
+    def _credentials_are_whole(self) -> "Account":
+        for dialect, credential in self.credentials.items():
+            if dialect not in DIALECTS:
+                raise ValueError(f"credentials.{dialect}: no such dialect; there are {', '.join(DIALECTS)}")
+            if credential.keys() != DIALECTS[dialect]:
+                raise ValueError(f"credentials.{dialect}: needs {', '.join(sorted(DIALECTS[dialect]))}")
+        return self
+
+
+class Route(Item):
+    """Where numbers with this prefix go."""
+
+    prefix: str = Field(pattern=r"^[0-9]{0,15}$")
+    endpoints: list[Annotated[str, Field(pattern=r"^PJSIP/\{number\}@[0-9A-Za-z_-]+$")]] = Field(min_length=1)
+
+
+class File(Item):
+    """The whole file."""
+
+    account: list[Account] = []
+    route: list[Route] = []
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> "File":
+        keys = [(item["kind"], item["account_id"], item["id"]) for item in items(self)]
+        if double := sorted(
+            {f"{kind} {item_id}" for kind, account, item_id in keys if keys.count((kind, account, item_id)) > 1}
+        ):
+            raise ValueError(f"given twice: {', '.join(double)}")
+        return self
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The file's items: kind, account_id, id, position, body. Raises `WrongConfig` naming each wrong key."""
+    try:
+        file = File.model_validate(tomllib.loads(path.read_text()))
+    except OSError as exc:
+        raise WrongConfig(f"{path}: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise WrongConfig(f"{path}: {exc}") from exc
+    except ValidationError as exc:
+        wrong = (f"  {'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']}" for error in exc.errors())
+        raise WrongConfig(f"{path}:\n" + "\n".join(wrong)) from exc
+    found = items(file)
+    for item in found:
+        if item["kind"] == "account":
+            item["body"]["credentials"] = _sealed(item["body"]["credentials"])
+            item["body"]["allowed_regions"] = item["body"]["allowed_regions"] or [item["body"]["region"]]
+        if item["kind"] == "announcement" and not Path(item["body"]["file"]).is_file():
+            raise WrongConfig(f"{path}: announcement {item['id']}: no file {item['body']['file']}")
+    return found
+
+
+def items(file: File) -> list[dict[str, Any]]:
+    """The file's tables as flat items, in the file's order."""
+    found = [_item("route", "", route.prefix, route.model_dump()) for route in file.route]
+    for account in file.account:
+        body = account.model_dump(exclude={"id", *ITEMS})
+        found.append(_item("account", account.id, account.id, body))
+        for kind in ITEMS:
+            for each in getattr(account, kind):
+                found.append(_item(kind, account.id, getattr(each, "id", None) or each.number, each.model_dump()))
+    for position, item in enumerate(found):
+        item["position"] = position
+    return found
+
+
+def _item(kind: str, account_id: str, item_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": kind, "account_id": account_id, "id": item_id, "body": body}
+
+
+def _sealed(credentials: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Each credential with its secret as a fingerprint; `env:NAME` is read from the environment."""
+    return {
+        dialect: {
+            (f"{name}_sha256" if name in SECRETS else name): fingerprint(_resolved(value)) if name in SECRETS else value
+            for name, value in credential.items()
+        }
+        for dialect, credential in credentials.items()
+    }
+
+
+def _resolved(value: str) -> str:
+    if not value.startswith("env:"):
+        return value
+    secret = os.environ.get(value.removeprefix("env:"))
+    if not secret:
+        raise WrongConfig(f"{value}: this variable is not set")
+    return secret

@@ -1,0 +1,70 @@
+"""Process settings: `LEGWORK_*` in the environment, or one TOML file named by LEGWORK_CONFIG."""
+
+import os
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from engine.core.ids import NODE
+from engine.core.request import Limits
+from engine.errors import WrongConfig
+
+
+class Settings(BaseSettings):
+    """What an engine and its command line need to know. DATABASE_URL and ARI_* work without the prefix, too."""
+
+    model_config = SettingsConfigDict(env_prefix="LEGWORK_", extra="ignore", populate_by_name=True)
+
+    node: str = Field("n1", pattern=f"^{NODE.pattern}$", description="this engine's name, in every channel's id")
+    ari_url: str = Field("http://127.0.0.1:8088", validation_alias=AliasChoices("LEGWORK_ARI_URL", "ARI_URL"))
+    ari_user: str = Field("legwork", validation_alias=AliasChoices("LEGWORK_ARI_USER", "ARI_USER"))
+    ari_password: SecretStr = Field(
+        SecretStr(""), validation_alias=AliasChoices("LEGWORK_ARI_PASSWORD", "ARI_PASSWORD")
+    )
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(8800, ge=1, le=65535)
+    url: str = Field("http://127.0.0.1:8800", description="where the command line finds the API")
+    state_dir: Path = Path("/var/lib/legwork")
+    database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "LEGWORK_DATABASE_URL"))
+    ring_seconds: int = Field(30, ge=1, le=300)
+    max_talk_seconds: int = Field(7200, ge=1, le=86400)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of each call."""
+        return Limits(ring_seconds=self.ring_seconds, max_talk_seconds=self.max_talk_seconds)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then the file."""
+        file = os.environ.get("LEGWORK_CONFIG")
+        return (init_settings, env_settings, *([TomlConfigSettingsSource(settings_cls, file)] if file else []))
+
+
+def load() -> Settings:
+    """The settings. Raises `WrongConfig` naming each wrong one."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        wrong = (f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors())
+        raise WrongConfig("settings: " + "; ".join(wrong)) from exc
+
+
+def load_environment(path: Path) -> None:
+    """Read a file of KEY=value lines into the environment; what is set there already stays."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as exc:
+        raise WrongConfig(f"{path}: {exc.strerror}") from exc
+    for line in lines:
+        name, equals, value = line.partition("=")
+        if equals and not name.lstrip().startswith("#"):
+            os.environ.setdefault(name.strip(), value.strip())

@@ -1,0 +1,115 @@
+"""The engine as a process: builds its parts, hands them to each other, runs them until told to stop."""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+from contextlib import AsyncExitStack
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from engine.accounts import Accounts
+from engine.api.app import Api, build
+from engine.api.dialects import DIALECTS
+from engine.ari.client import Ari
+from engine.config import Settings
+from engine.errors import StoreAway, WrongConfig
+from engine.store import migrate
+from engine.store.postgres import Store
+from engine.switch import Switch
+
+WATCH_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Live calls stay in Asterisk and are adopted by the next engine."""
+    uvloop.run(_run(settings, settings.database_url or _embedded(settings)))
+
+
+async def _run(settings: Settings, database_url: str) -> None:
+    await migrate.migrate(database_url)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store.open(database_url, node=settings.node))
+        stack.push_async_callback(store.writer.close)
+        ari = await stack.enter_async_context(
+            Ari.open(
+                url=settings.ari_url,
+                user=settings.ari_user,
+                password=settings.ari_password.get_secret_value(),
+                app=f"legwork-{settings.node}",
+            )
+        )
+        accounts = Accounts()
+        accounts.replace(await store.applied())
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with asyncio.TaskGroup() as tasks:
+            switch = Switch(ari, store, tasks, node=settings.node)
+            api = Api(accounts=accounts, store=store, switch=switch, limits=settings.limits)
+            services = [
+                tasks.create_task(ari.run(adopt=switch.adopt, note=switch.note), name="ari"),
+                tasks.create_task(store.writer.run(), name="writer"),
+                tasks.create_task(_follow_hints(store, accounts, switch), name="hints"),
+                tasks.create_task(_watchdog(), name="watchdog"),
+            ]
+            runner = await _serve(api, settings)
+            gc.collect()
+            gc.freeze()
+            log.info("engine started", node=settings.node, url=f"http://{settings.http_host}:{settings.http_port}")
+            _tell_systemd("READY=1")
+            await stop.wait()
+            log.info("engine stopping", live_calls="stay in Asterisk for the next engine")
+            await runner.cleanup()
+            switch.close()
+            for task in services:
+                task.cancel()
+
+
+async def _serve(api: Api, settings: Settings) -> web.AppRunner:
+    runner = web.AppRunner(build(api, DIALECTS), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.http_host, settings.http_port).start()
+    except OSError as exc:
+        raise WrongConfig(f"{settings.http_host}:{settings.http_port}: {exc.strerror}") from exc
+    return runner
+
+
+async def _follow_hints(store: Store, accounts: Accounts, switch: Switch) -> None:
+    """A notification is a hint: whatever it says, look at the tables."""
+    async for _ in store.listen():
+        try:
+            accounts.replace(await store.applied())
+            for call_id in await store.hangups_asked():
+                switch.cancel(call_id)
+        except StoreAway:
+            log.warning("hint not followed: the store is away")
+
+
+async def _watchdog() -> None:
+    while True:
+        _tell_systemd("WATCHDOG=1")
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+def _tell_systemd(state: str) -> None:
+    """Tell systemd of our state, if it started us (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+
+
+def _embedded(settings: Settings) -> str:
+    try:
+        from engine.store import embedded
+    except ImportError as exc:
+        raise WrongConfig("DATABASE_URL is not set and legwork[embedded] is not installed") from exc
+    return embedded.start(settings.state_dir)

@@ -1,0 +1,82 @@
+"""The HTTP application on a real store, with a switch that notes what it is asked."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest_asyncio
+from aiohttp.test_utils import TestClient, TestServer
+
+from engine.accounts import Accounts
+from engine.api.app import Api, build
+from engine.api.dialects import DIALECTS
+from engine.core.request import CallRequest, Limits
+from engine.store.postgres import Store
+from tests.store.conftest import database_url, store
+
+__all__ = ["Client", "SwitchDouble", "client", "database_url", "store", "switch"]
+
+Client = TestClient[Any, Any]
+
+
+@dataclass
+class SwitchDouble:
+    """Accepts calls without a telephone in sight."""
+
+    ready: bool = True
+    live: int = 0
+    started: list[CallRequest] = field(default_factory=list)
+    failure: Exception | None = None
+
+    def live_calls(self, account_id: str) -> int:
+        return self.live
+
+    async def start(self, request: CallRequest) -> str:
+        if self.failure is not None:
+            raise self.failure
+        self.started.append(request)
+        return f"{len(self.started):010x}"
+
+
+def account(name: str, *, allowed_ips: tuple[str, ...] = ()) -> dict[str, Any]:
+    """An applied account with the auth `secret of NAME`."""
+    body = {
+        "name": name,
+        "region": "IN",
+        "report_tz": "UTC",
+        "allowed_ips": list(allowed_ips),
+        "allowed_regions": ["IN"],
+        "caller_ids": ["15168148111"],
+        "extensions": ["101"],
+        "max_live_calls": 2,
+        "calls_per_second": 1,
+        "credentials": {"cpaas": {"auth_sha256": hashlib.sha256(f"secret of {name}".encode()).hexdigest()}},
+    }
+    return {"kind": "account", "account_id": name, "id": name, "position": 0, "body": body}
+
+
+@pytest_asyncio.fixture(loop_scope="function")
+async def switch() -> SwitchDouble:
+    """The switch behind the API."""
+    return SwitchDouble()
+
+
+@pytest_asyncio.fixture(loop_scope="function")
+async def client(store: Store, switch: SwitchDouble) -> AsyncIterator[Client]:
+    """A client of the API, with account_1's headers."""
+    accounts = Accounts()
+    route = {"prefix": "91", "endpoints": ["PJSIP/{number}@carrier"]}
+    accounts.replace(
+        [
+            account("account_1"),
+            account("account_2"),
+            account("elsewhere", allowed_ips=("192.0.2.1",)),
+            {"kind": "route", "account_id": "", "id": "91", "position": 1, "body": route},
+        ]
+    )
+    limits = Limits(ring_seconds=30, max_talk_seconds=7200)
+    app = build(Api(accounts=accounts, store=store, switch=switch, limits=limits), DIALECTS)
+    headers = {"account": "account_1", "auth": "secret of account_1"}
+    async with TestClient(TestServer(app), headers=headers) as client:
+        yield client

@@ -1,0 +1,160 @@
+"""The HTTP APIs over real sockets and a real Postgres: who may ask, what is answered, how it is refused."""
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.api.dialects import DIALECTS
+from engine.errors import AsteriskAway, StoreAway
+from engine.store.postgres import Store
+from tests.api.conftest import Client, SwitchDouble
+from tests.store.test_store import ended, new_call, written
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+CALL = {"agent_number": "919910000101", "caller_id": "15168148111", "destination_number": "919910000202"}
+ROUTES = [(each.method, each.path) for dialect in DIALECTS for each in dialect.operations]
+
+
+def refused(message: str) -> dict[str, Any]:
+    """The envelope of every refusal."""
+    return {"response": {"message": message, "success": "false"}}
+
+
+async def test_a_call_is_accepted_with_its_request_id(client: Client, switch: SwitchDouble) -> None:
+    reply = await client.post("/api/click2call", json=CALL)
+    assert (reply.status, await reply.json()) == (200, {"response": {"request_id": "0000000001", "success": "true"}})
+    assert [(call.agent.number, call.customer.number) for call in switch.started] == [("919910000101", "919910000202")]
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"account": "", "auth": ""},
+        {"account": "nobody", "auth": "secret of nobody"},
+        {"account": "account_1", "auth": "wrong"},
+        {"account": "account_1", "auth": "secret of account_2"},
+        {"account": "elsewhere", "auth": "secret of elsewhere"},
+        {"account": "account_1", "auth": "sécret"},
+    ],
+    ids=["none", "unknown account", "wrong secret", "another account's", "not from this address", "not ASCII"],
+)
+async def test_no_route_answers_a_stranger(
+    client: Client, switch: SwitchDouble, method: str, path: str, headers: dict[str, str]
+) -> None:
+    reply = await client.request(method, path, json=CALL if method == "POST" else None, headers=headers)
+    assert (reply.status, await reply.json()) == (401, refused("account or auth is missing or wrong"))
+    assert switch.started == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b"not json", 400, "the body is not valid JSON"),
+        (b"", 400, "the body is not valid JSON"),
+        (b"[1]", 400, "the body is not a JSON object"),
+        (b'{"agent_number": "\xff"}', 400, "the body is not valid JSON"),
+        (b"[" * 100_000, 400, "the body is not valid JSON"),
+        (b'{"agent_number": "' + b"9" * 2_000_000 + b'"}', 413, "the request body is too large"),
+        (b"{}", 400, "agent_number is required"),
+    ],
+    ids=["not json", "empty", "a list", "not UTF-8", "nested", "2 MB", "nothing in it"],
+)
+async def test_a_body_that_is_none_is_refused(
+    client: Client, switch: SwitchDouble, body: bytes, status: int, message: str
+) -> None:
+    reply = await client.post("/api/click2call", data=io.BytesIO(body))
+    assert (reply.status, await reply.json()) == (status, refused(message))
+    assert switch.started == []
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_a_wrong_method_is_told_the_right_one(client: Client, method: str, path: str) -> None:
+    reply = await client.request("GET" if method == "POST" else "POST", path)
+    assert (reply.status, await reply.json()) == (405, refused("this URL does not take this method"))
+    assert method in reply.headers["Allow"]
+
+
+async def test_an_unknown_url_is_refused_in_the_same_words(client: Client) -> None:
+    reply = await client.post("/api/click3call", json=CALL)
+    assert (reply.status, await reply.json()) == (404, refused("there is no such URL"))
+
+
+async def test_an_account_with_all_its_calls_on_is_told_to_wait(client: Client, switch: SwitchDouble) -> None:
+    switch.live = 2
+    reply = await client.post("/api/click2call", json=CALL)
+    assert (reply.status, reply.headers["Retry-After"]) == (429, "5")
+    assert switch.started == []
+
+
+@pytest.mark.parametrize("failure", [StoreAway(), AsteriskAway()])
+async def test_what_is_away_is_503_with_retry_after(client: Client, switch: SwitchDouble, failure: Exception) -> None:
+    switch.failure = failure
+    reply = await client.post("/api/click2call", json=CALL)
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
+    assert (await reply.json())["response"]["success"] == "false"
+
+
+async def test_a_cdr_is_found_by_its_own_account_only(client: Client, store: Store) -> None:
+    await store.writer.commit(new_call())
+    asked = {"request_id": "57362de4f0"}
+    reply = await client.post("/api/get_cdr_by_request_id", json=asked)
+    assert (await reply.json())["response"] == {"message": "cdr not found", "result": [], "success": "true"}
+    await written(store, ended(new_call()))
+    reply = await client.post("/api/get_cdr_by_request_id", json=asked)
+    (cdr,) = (await reply.json())["response"]["result"]
+    assert (cdr["dial_status"], cdr["call_duration"], cdr["billsec"]) == ("BUSY", 1.15, 0.0)
+    assert cdr["call_date"] == "Fri, 07 Jul 2023 06:08:00 GMT"
+    assert [leg["dial_status"] for leg in cdr["legs"]] == ["BUSY"]
+    other = {"account": "account_2", "auth": "secret of account_2"}
+    reply = await client.post("/api/get_cdr_by_request_id", json=asked, headers=other)
+    assert (reply.status, await reply.json()) == (404, refused("there is no such request_id"))
+
+
+async def test_cdrs_by_date_and_statistics_read_the_same_calls(client: Client, store: Store) -> None:
+    await written(store, ended(new_call()))
+    days = {"start_call_date": "2023-07-07", "end_call_date": "9999-12-31"}
+    reply = await client.post("/api/get_cdr_by_date", json=days)
+    assert [cdr["request_id"] for cdr in (await reply.json())["response"]["result"]] == ["57362de4f0"]
+    result = (await (await client.get("/api/get_cdr_statistics")).json())["response"]["result"]
+    assert (result["busy_calls"], result["total_calls"]) == ([1], [1])
+    live = (await (await client.get("/api/get_live_call_statistics")).json())["response"]["result"]
+    assert live["live_calls_c2c"] == 0
+
+
+async def test_alive_and_ready_are_told_apart(client: Client, switch: SwitchDouble) -> None:
+    assert (await client.get("/healthz")).status == 200
+    assert (await client.get("/readyz")).status == 200
+    switch.ready = False
+    reply = await client.get("/readyz")
+    assert (reply.status, await reply.json()) == (503, {"asterisk": False, "postgres": True})
+    assert (await client.get("/healthz")).status == 200
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+NAMES = ("agent_number", "caller_id", "destination_number", "request_id", "start_call_date", "offset", "record_count")
+LIKELY = st.sampled_from(["919910000101", "15168148111", "57362de4f0", "2023-07-07", "5", "\x00", "٣", "9" * 40])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    route=st.sampled_from(ROUTES),
+    body=st.dictionaries(st.sampled_from(NAMES) | st.text(), LIKELY | JSON, max_size=6),
+)
+async def test_nothing_that_is_sent_is_answered_with_500(
+    client: Client, route: tuple[str, str], body: dict[str, Any]
+) -> None:
+    method, path = route
+    try:
+        reply = await client.request(method, path, json=body)
+    except UnicodeEncodeError:  # a lone surrogate never leaves the client
+        return
+    assert reply.status in (200, 400, 404), (path, body, await reply.text())
