@@ -1,0 +1,203 @@
+"""The switch between a server that speaks ARI and a real Postgres."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from engine.ari.client import Ari
+from engine.errors import AsteriskAway
+from engine.store.postgres import Store
+from engine.switch import Switch
+from tests.ari.fake import FakeAsterisk
+from tests.core.conftest import AGENT, request_of
+from tests.store.conftest import database_url, store
+
+__all__ = ["database_url", "store"]
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+
+def stamp() -> str:
+    """Now, as Asterisk writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime())
+
+
+@dataclass(slots=True)
+class Node:
+    """A switch with its Asterisk."""
+
+    asterisk: FakeAsterisk
+    ari: Ari
+    switch: Switch
+    store: Store
+
+    async def tell(self, leg: str, kind: str, state: str = "Up", **more: Any) -> None:
+        """Send an event of a leg (`<call>.a1`)."""
+        channel = {"id": f"n1-{leg}", "state": state, "creationtime": stamp()}
+        await self.asterisk.send({"type": kind, "timestamp": stamp(), "channel": channel, **more})
+
+    async def asked(self, *operations: str) -> None:
+        """Wait until Asterisk was asked for these, in this order, whatever came between."""
+        async with asyncio.timeout(3):
+            while not _in_order(operations, self.operations):
+                await asyncio.sleep(0.01)
+
+    @property
+    def operations(self) -> list[str]:
+        return [f"{method} {uri}" for method, uri, _, _ in self.asterisk.requests]
+
+    async def up(self, call_id: str) -> None:
+        """Lead a call to where both talk."""
+        await self.asked("POST channels/create")
+        await self.tell(f"{call_id}.a1", "StasisStart", "Down")
+        await self.asked(f"POST channels/n1-{call_id}.a1/dial")
+        await self.tell(f"{call_id}.a1", "ChannelStateChange")
+        await self.asked(f"POST channels/n1-{call_id}.a1/mute", "POST channels/create")
+        await self.tell(f"{call_id}.b1", "StasisStart", "Down")
+        await self.asked(f"POST channels/n1-{call_id}.b1/dial")
+        await self.tell(f"{call_id}.b1", "ChannelStateChange")
+        await self.asked(f"DELETE channels/n1-{call_id}.a1/mute?direction=in")
+
+    async def cdr(self, call_id: str) -> dict[str, Any]:
+        """The call's CDR, once there."""
+        async with asyncio.timeout(3):
+            while (found := await self.store.cdr(call_id)) is None:
+                await asyncio.sleep(0.02)
+        return found
+
+
+def _in_order(wanted: tuple[str, ...], found: list[str]) -> bool:
+    remaining = iter(found)
+    return all(any(each == operation for each in remaining) for operation in wanted)
+
+
+@pytest_asyncio.fixture(loop_scope="function")
+async def node(store: Store) -> AsyncIterator[Node]:
+    """A switch that is ready."""
+    async with FakeAsterisk.run() as asterisk:
+        asterisk.reply("GET channels", 200, [])
+        asterisk.reply("GET bridges", 200, [])
+        async with (
+            Ari.open(url=asterisk.url, user="u", password="p", app="legwork-n1") as ari,
+            asyncio.TaskGroup() as tasks,
+        ):
+            switch = Switch(ari, store, tasks, node="n1")
+            running = tasks.create_task(ari.run(adopt=switch.adopt, note=switch.note))
+            async with asyncio.timeout(3):
+                while not switch.ready:
+                    await asyncio.sleep(0.01)
+            yield Node(asterisk, ari, switch, store)
+            switch.close()
+            running.cancel()
+
+
+async def test_a_call_from_request_to_cdr(node: Node) -> None:
+    call_id = await node.switch.start(request_of())
+    assert await node.store.call(call_id) is not None  # committed before anybody is told
+    await node.up(call_id)
+    assert node.switch.live_calls("account_1") == 1
+    await node.tell(f"{call_id}.b1", "ChannelDestroyed", cause=16)
+    await node.asked(f"DELETE channels/n1-{call_id}.a1?reason_code=16")
+    await node.tell(f"{call_id}.a1", "ChannelDestroyed", cause=16)
+    await node.asked(f"DELETE bridges/n1-{call_id}.1")
+    assert (await node.cdr(call_id))["disposition"] == "ANSWER"
+    assert node.switch.live_calls("account_1") == 0
+
+
+async def test_the_intent_is_in_the_store_before_asterisk_is_asked(node: Node) -> None:
+    seen = []
+    original = node.asterisk._answer
+
+    def answer(method: str, uri: str, body: Any, wire: str) -> tuple[int, Any]:
+        if uri == "channels/create":
+            seen.append((body["channelId"], node.store.writer._pending.keys() >= {body["channelId"][3:13]}))
+        return original(method, uri, body, wire)
+
+    node.asterisk._answer = answer  # type: ignore[method-assign]
+    call_id = await node.switch.start(request_of())
+    await node.up(call_id)
+    assert seen == [(f"n1-{call_id}.a1", False), (f"n1-{call_id}.b1", False)]
+    found = await node.store.call(call_id)
+    assert found is not None
+    assert [leg["name"] for leg in found[1]] == ["a1", "b1"]
+
+
+async def test_an_endpoint_asterisk_does_not_know_is_a_cdr_and_no_call(node: Node) -> None:
+    node.asterisk.reply("POST channels/create", 500, {"message": "Allocation failed"})
+    call_id = await node.switch.start(request_of())
+    cdr = await node.cdr(call_id)
+    assert (cdr["disposition"], cdr["channel"], cdr["billsec"]) == ("CHANUNAVAIL", "", None)
+
+
+async def test_a_lost_answer_to_create_is_settled_by_looking(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.asterisk.reply("POST channels/create", 0)  # as the client reports no answer
+    monkeypatch.setattr("engine.switch.secrets.token_hex", lambda _: "57362de4f0")
+    node.asterisk.reply("GET channels/n1-57362de4f0.a1", 200, {})
+    call_id = await node.switch.start(request_of())
+    await node.asked("POST channels/create", f"GET channels/n1-{call_id}.a1")
+    await node.tell(f"{call_id}.a1", "StasisStart", "Down")
+    await node.asked(f"POST channels/n1-{call_id}.a1/dial")
+    assert node.operations.count("POST channels/create") == 1
+
+
+async def test_nothing_is_started_while_asterisk_is_away(node: Node) -> None:
+    node.asterisk.refusing = True
+    await node.asterisk.drop()
+    async with asyncio.timeout(3):
+        while node.switch.ready:
+            await asyncio.sleep(0.01)
+    with pytest.raises(AsteriskAway):
+        await node.switch.start(request_of())
+    assert node.switch.live_calls("account_1") == 0
+
+
+async def test_a_leg_that_ended_while_the_socket_was_cut_ends_its_call(node: Node) -> None:
+    call_id = await node.switch.start(request_of())
+    await node.up(call_id)
+    channel = {"id": f"n1-{call_id}.a1", "state": "Up", "creationtime": stamp()}
+    node.asterisk.reply("GET channels", 200, [channel])
+    await node.asterisk.drop()
+    await node.asked(f"DELETE channels/n1-{call_id}.a1?reason_code=16")
+    await node.tell(f"{call_id}.a1", "ChannelDestroyed", cause=16)
+    cdr = await node.cdr(call_id)
+    assert cdr["disposition"] == "ANSWER"
+    assert [leg["estimated"] for leg in cdr["legs"]] == [False, True]
+
+
+async def test_channels_and_bridges_of_ours_that_no_call_owns_are_ended(node: Node) -> None:
+    strays = [{"id": f"n1-0000000000.a{n}", "state": "Up"} for n in range(25)]
+    others = [{"id": "n2-0000000000.a1", "state": "Up"}, {"id": "1688710079.868", "state": "Up"}]
+    node.asterisk.reply("GET channels", 200, strays + others)
+    node.asterisk.reply("GET bridges", 200, [{"id": "n1-0000000000.1"}, {"id": "n2-0000000000.1"}])
+    await node.asterisk.drop()
+    await node.asked("DELETE bridges/n1-0000000000.1")
+    ended = [each for each in node.operations if each.startswith("DELETE")]
+    assert ended == [*(f"DELETE channels/{stray['id']}" for stray in strays), "DELETE bridges/n1-0000000000.1"]
+
+
+async def test_a_leg_created_too_late_is_hung_up(node: Node) -> None:
+    await node.tell("0000000000.a1", "StasisStart", "Down")
+    await node.asked("DELETE channels/n1-0000000000.a1")
+
+
+async def test_a_call_is_cancelled_wherever_it_is(node: Node) -> None:
+    call_id = await node.switch.start(request_of())
+    await node.asked("POST channels/create")
+    node.switch.cancel(call_id)
+    await node.tell(f"{call_id}.a1", "StasisStart", "Down")
+    await node.asked(f"DELETE channels/n1-{call_id}.a1?reason_code=16")
+    await node.tell(f"{call_id}.a1", "ChannelDestroyed", "Down", cause=16)
+    assert (await node.cdr(call_id))["disposition"] == "CANCEL"
+    assert f"POST channels/n1-{call_id}.a1/dial" not in node.operations
+
+
+async def test_a_deadline_is_kept(node: Node) -> None:
+    call_id = await node.switch.start(request_of(agent=replace(AGENT, ring_seconds=1)))
+    await node.tell(f"{call_id}.a1", "StasisStart", "Down")
+    await node.asked(f"POST channels/n1-{call_id}.a1/dial")
+    await node.asked(f"DELETE channels/n1-{call_id}.a1?reason_code=19")
