@@ -86,6 +86,8 @@ async def _asterisk(ari: Ari) -> str:
 
 async def _modules(ari: Ari) -> str:
     reply = await ari.asterisk.listModules()
+    if not reply.done:
+        raise Failed("not known", "mend the line above first")
     running = {module["name"].removesuffix(".so") for module in reply.body or [] if module["status"] == "Running"}
     missing = [name for name in MODULES if name not in running]
     if missing:
