@@ -5,6 +5,8 @@ import heapq
 import time
 from collections.abc import Callable
 
+SLACK = 256
+
 
 class AlarmClock:
     """Rings for a key when its time (seconds since the epoch) has come; a key has one time at most."""
@@ -24,6 +26,8 @@ class AlarmClock:
             return
         self._times[key] = at
         heapq.heappush(self._heap, (at, key))
+        if len(self._heap) > 2 * len(self._times) + SLACK:  # mostly times that were set anew since
+            self._heap = sorted((at, key) for key, at in self._times.items())
         if self._heap[0] == (at, key):
             self._arm()
 

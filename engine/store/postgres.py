@@ -14,6 +14,7 @@ from engine.store.writer import Writer
 
 POOL_SIZE = 8
 LISTEN_RETRY_SECONDS = 1.0
+LOOK_SECONDS = 5.0
 
 Row = dict[str, Any]
 
@@ -88,13 +89,17 @@ class Store:
         await self._named("announce_applied")
 
     async def listen(self) -> AsyncIterator[str]:
-        """Hints that something changed: first an empty one, then what others notified, for ever."""
+        """Hints that something changed: what others notified, and an empty one first and every 5 s, for ever."""
         while True:
             try:
                 async with self._hints() as hints:
-                    yield ""
-                    while (hint := await hints.get()) is not None:
+                    hint: str | None = ""
+                    while hint is not None:
                         yield hint
+                        try:
+                            hint = await asyncio.wait_for(hints.get(), LOOK_SECONDS)
+                        except TimeoutError:
+                            hint = ""
             except AWAY:
                 pass
             await asyncio.sleep(LISTEN_RETRY_SECONDS)
