@@ -143,7 +143,7 @@ def call(
         }
         call_id = await _click2call(body, account=account, auth=auth)
         try:
-            cdr = await _follow(store, call_id, talk_seconds=talk_seconds, quiet=as_json)
+            cdr = await _follow(store, call_id, talk_seconds=talk_seconds, as_json=as_json)
         except asyncio.CancelledError:
             await store.order_hangup(call_id)
             err.print(f"call {call_id} is told to hang up")
@@ -255,13 +255,13 @@ async def _click2call(body: dict[str, str], *, account: str, auth: str) -> str:
     return request_id
 
 
-async def _follow(store: Store, call_id: str, *, talk_seconds: float | None, quiet: bool) -> dict[str, Any]:
-    """The call's CDR, once it has ended; until then the screen shows how far it is."""
+async def _follow(store: Store, call_id: str, *, talk_seconds: float | None, as_json: bool) -> dict[str, Any]:
+    """The call's CDR, once it has ended; until then a terminal shows how far it is (standard error for JSON)."""
     asked = False
-    with Live(console=err if quiet else out, refresh_per_second=10, transient=True) as live:
+    with Live(console=err if as_json else out, refresh_per_second=10, transient=True) as live:
         while (cdr := await store.cdr(call_id)) is None:
             found, legs = await store.call(call_id) or (None, [])
-            live.update("" if quiet else screen.call_progress(call_id, found, legs))
+            live.update(screen.call_progress(call_id, found, legs))
             talked = screen.seconds_since(found["bridged_at"]) if found else None
             if talk_seconds is not None and not asked and talked is not None and talked >= talk_seconds:
                 asked = await store.order_hangup(call_id)

@@ -1,0 +1,45 @@
+# Legwork's commands. Each does all of its own set-up.
+PYTHON := .venv/bin/python
+LAB := $(PYTHON) -m docker.lab
+# These work before set-up, and after a set-up that was cut short.
+ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status demo test lint bench walk clean
+
+help:    ## list these commands
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup:   ## install what is missing: packages, .venv, the Asterisk image
+	@docker/setup
+
+up: setup   ## start the lab in the background: two Asterisks, Postgres, the engine
+	@$(LAB) up
+
+down:    ## stop what this checkout started
+	@$(ANY_LAB) down
+
+status:  ## say what runs
+	@$(ANY_LAB) status || true
+
+demo: setup   ## one call between two numbers, followed live, with its record and its sound
+	@$(LAB) demo
+
+test: lint   ## every check and every test; takes the lab down again if it was not up
+	@docker/test
+
+lint: setup   ## ruff and mypy
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy --strict --explicit-package-bases engine tests docker
+
+bench:   ## CPU and latency per call, beside plain dialplan and a peer
+	@docker/setup --with-sipp
+	@$(LAB) up
+	$(PYTHON) tests/bench/run.py
+
+walk: setup   ## a hundred thousand random lives of a call
+	WALK_LIVES=100000 $(PYTHON) -m pytest tests/core/test_walk.py
+
+clean: down   ## forget the lab's state and the virtual environment
+	rm -rf .lab .venv
