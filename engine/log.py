@@ -3,6 +3,8 @@
 import re
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -10,20 +12,13 @@ import structlog
 
 SECRET = re.compile(r"auth|token|password|secret|otp", re.IGNORECASE)
 LONG_NUMBER = re.compile(r"[0-9]{3,}(?=[0-9]{4})")
-IDS = frozenset({"call", "node", "app", "timestamp", "level", "version"})
+IDS = frozenset({"call", "node", "app", "version"})
 
 
 def configure() -> None:
     """Send structlog's lines to standard output."""
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            mask,
-            structlog.processors.JSONRenderer(serializer=lambda value, **_: orjson.dumps(value, default=str)),
-        ],
+        processors=[structlog.processors.format_exc_info, mask, render],
         logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         wrapper_class=structlog.make_filtering_bound_logger(20),
         cache_logger_on_first_use=True,
@@ -33,8 +28,26 @@ def configure() -> None:
 def mask(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The line with secrets taken out and of each long number only the last four digits left."""
     for key, value in line.items():
-        if SECRET.search(key):
+        if is_secret(key):
             line[key] = "***"
         elif isinstance(value, str) and key not in IDS:
-            line[key] = LONG_NUMBER.sub(lambda found: "*" * len(found[0]), value)
+            line[key] = masked(value)
     return line
+
+
+def render(_: Any, level: str, line: MutableMapping[str, Any]) -> bytes:
+    """The line as JSON: what happened first, then of what, then when."""
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
+    return orjson.dumps({"event": line.pop("event"), **line, "level": level, "at": at}, default=str)
+
+
+@lru_cache(maxsize=256)
+def is_secret(key: str) -> bool:
+    """Whether a fact of that name is never to be logged."""
+    return SECRET.search(key) is not None
+
+
+@lru_cache(maxsize=512)  # the same words come again and again
+def masked(text: str) -> str:
+    """The text with all but the last four digits of each long number as stars."""
+    return LONG_NUMBER.sub(lambda found: "*" * len(found[0]), text)

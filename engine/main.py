@@ -22,6 +22,7 @@ from engine.store.postgres import Store
 from engine.switch import Switch
 
 WATCH_SECONDS = 2.0
+GC_THRESHOLDS = (10_000, 20, 20)  # a call makes hardly a cycle: look for them less often than by default
 
 log = structlog.get_logger()
 
@@ -60,7 +61,8 @@ async def _run(settings: Settings, database_url: str) -> None:
             ]
             runner = await _serve(api, settings)
             gc.collect()
-            gc.freeze()
+            gc.freeze()  # what is there now stays: no need to look at it again
+            gc.set_threshold(*GC_THRESHOLDS)
             log.info("engine started", node=settings.node, url=f"http://{settings.http_host}:{settings.http_port}")
             _tell_systemd("READY=1")
             await stop.wait()

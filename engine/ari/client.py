@@ -3,22 +3,22 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
-import orjson
 import structlog
+from picows import WSError, ws_connect
 
 from engine.ari.codec import EVENT_TYPES
-from engine.ari.operation import Operation
+from engine.ari.operation import Operation, Prepared
 from engine.ari.operations import OPERATIONS
-from engine.ari.socket import NO_ANSWER, Reply, Socket
+from engine.ari.socket import NO_ANSWER, REQUEST_SECONDS, Done, Reply, Socket
 
-REQUEST_SECONDS = 3.0
+SYNCHRONOUS_SOCKETS = 4
 STALE_SECONDS = 2.0
-CLOSE_SECONDS = 0.2
 BACKOFF_FIRST_SECONDS = 0.2
 BACKOFF_LAST_SECONDS = 5.0
 HTTP_CONNECTIONS = 32
@@ -48,10 +48,12 @@ class Ari:
     fails to say. While the websocket is down requests go over HTTP, which may still work.
     """
 
-    def __init__(self, http: aiohttp.ClientSession, *, url: str, app: str) -> None:
+    def __init__(self, http: aiohttp.ClientSession, *, url: str, authorization: str, app: str) -> None:
         self._http = http
+        self._authorization = authorization
         self._url = url.rstrip("/") + "/ari/"
         self._socket: Socket | None = None
+        self._idle_sockets: list[Socket] = []  # for one synchronous operation at a time, each
         self.app = app
         self.replaced = False
         self.applications = Resource(self, OPERATIONS["applications"])
@@ -66,23 +68,43 @@ class Ari:
     async def open(cls, *, url: str, user: str, password: str, app: str) -> AsyncIterator["Ari"]:
         """A client with its own HTTP connections; `run` connects its websocket."""
         connector = aiohttp.TCPConnector(limit=HTTP_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS)
-        headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
-        async with aiohttp.ClientSession(connector=connector, headers=headers) as http:
-            yield cls(http, url=url, app=app)
+        authorization = aiohttp.encode_basic_auth(user, password)
+        async with aiohttp.ClientSession(connector=connector, headers={"Authorization": authorization}) as http:
+            yield cls(http, url=url, authorization=authorization, app=app)
 
     @property
     def ready(self) -> bool:
         """Whether dialling is safe: events reach us, were heard of in the last 2 s, and are ours alone."""
         socket = self._socket
-        if socket is None or self.replaced:
+        if socket is None or not socket.open or self.replaced:
             return False
         return asyncio.get_running_loop().time() - socket.heard_at < STALE_SECONDS
 
+    def send(self, resource: str, nickname: str, arguments: dict[str, object], done: Done) -> bool:
+        """Send an operation behind those sent before; `done` is called with the reply.
+
+        False where it can not be sent so: it is synchronous, or the websocket is down.
+        """
+        operation = OPERATIONS[resource][nickname]
+        if operation.synchronous or self._socket is None or not self._socket.open:
+            return False
+        self._socket.send(operation.prepare(arguments), done)
+        return True
+
     async def request(self, operation: Operation, /, **arguments: object) -> Reply:
-        """Carry out an operation over the websocket, or over HTTP where it could block the others."""
+        """Carry out an operation and wait for the reply.
+
+        What may block goes over a socket that nothing else waits on, or over HTTP where there is none.
+        """
         prepared = operation.prepare(arguments)
-        if self._socket is not None and not operation.synchronous:
-            return await self._socket.request(prepared, seconds=REQUEST_SECONDS)
+        if not operation.synchronous and self._socket is not None and self._socket.open:
+            return await self._socket.request(prepared)
+        for socket in self._idle_sockets if operation.synchronous else []:
+            if socket.idle:
+                return await socket.request(prepared)
+        return await self._request_http(prepared)
+
+    async def _request_http(self, prepared: Prepared) -> Reply:
         headers = {"Content-Type": "application/json"} if prepared.body else {}
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
@@ -93,10 +115,17 @@ class Ari:
                     body = await reply.read()
         except (TimeoutError, OSError, aiohttp.ClientError):
             return NO_ANSWER
-        return Reply(reply.status, orjson.loads(body) if body[:1] in (b"{", b"[") else None)
+        return Reply(reply.status, body)
 
     async def run(self, *, adopt: Callable[[], Awaitable[None]], note: Callable[[dict[str, Any]], None]) -> None:
         """Stay connected for ever. Each time, `adopt` runs while events are held, then `note` gets each."""
+
+        def take(message: dict[str, Any]) -> None:
+            if message["type"] == "ApplicationReplaced":
+                self._give_way()
+            else:
+                note(message)
+
         wait_seconds = BACKOFF_FIRST_SECONDS
         while True:
             try:
@@ -105,12 +134,9 @@ class Ari:
                     wait_seconds = BACKOFF_FIRST_SECONDS
                     self._socket = socket
                     log.info("asterisk connected", app=self.app)
-                    async for message in socket.messages():
-                        if message["type"] == "ApplicationReplaced":
-                            self._give_way()
-                        else:
-                            note(message)
-            except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+                    socket.listen(take)
+                    await socket.stay()
+            except (WSError, aiohttp.ClientError, OSError, TimeoutError) as exc:
                 log.warning("asterisk not reached", app=self.app, error=str(exc) or type(exc).__name__)
             else:
                 log.warning("asterisk lost", app=self.app)
@@ -125,19 +151,26 @@ class Ari:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Socket]:
-        timeout = aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS)
-        async with asyncio.timeout(REQUEST_SECONDS):
-            ws = await self._http.ws_connect(
-                self._url + "events",
-                params={"app": self.app, "subscribeAll": "false"},
-                autoping=False,
-                timeout=timeout,
-            )
-        try:
+        with ExitStack() as stack:
+            socket = await self._open_socket(stack, self.app)
             allowed = [{"type": name} for name in EVENT_TYPES]
             filtered = await self.applications.filter(applicationName=self.app, filter={"allowed": allowed})
             if not filtered.done:
                 raise ConnectionError(f"Asterisk refused the event filter: {filtered.status}")
-            yield Socket(ws)
-        finally:
-            await ws.close()
+            # under names of their own, as the events of `app` belong to one socket
+            apps = [f"{self.app}-{number}" for number in range(SYNCHRONOUS_SOCKETS)]
+            self._idle_sockets = [await self._open_socket(stack, app) for app in apps]
+            yield socket
+
+    async def _open_socket(self, stack: ExitStack, app: str) -> Socket:
+        url = f"{self._url.replace('http', 'ws', 1)}events?{urlencode({'app': app, 'subscribeAll': 'false'})}"
+        _, socket = await ws_connect(
+            Socket,
+            url,
+            extra_headers={"Authorization": self._authorization},
+            websocket_handshake_timeout=REQUEST_SECONDS,
+            logger_name="ari",
+        )
+        assert isinstance(socket, Socket)
+        stack.callback(socket.close)
+        return socket

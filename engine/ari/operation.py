@@ -19,6 +19,8 @@ SYNCHRONOUS = frozenset(
     }
 )
 
+PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -40,7 +42,7 @@ class Operation:
         for name, value in arguments.items():
             placeholder = f"{{{name}}}"
             if placeholder in path:
-                path = path.replace(placeholder, quote(str(value), safe=""))
+                path = path.replace(placeholder, _quoted(str(value)))
             elif name in self.params:
                 rest[name] = value
             else:
@@ -53,6 +55,10 @@ class Operation:
 
     def _body(self, rest: dict[str, object]) -> object:
         return rest.get("filter", rest)  # the one operation whose body is the parameter itself
+
+
+def _quoted(text: str) -> str:
+    return text if PLAIN.issuperset(text) else quote(text, safe="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,32 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 import orjson
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from engine.ari.operation import Prepared
 
+REQUEST_SECONDS = 3.0
+LOOK_SECONDS = 0.25  # how often requests without an answer are looked for, within those 3 s, while there are any
 BEAT_SECONDS = 0.5
 SILENCE_SECONDS = 1.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """Asterisk's answer: an HTTP status, 0 when there was none in time, and the decoded body."""
+    """Asterisk's answer: an HTTP status, 0 when there was none in time, and what came with it."""
 
     status: int
-    body: Any
+    text: str | bytes = b""
+
+    @property
+    def body(self) -> Any:
+        """The decoded body, None where it is not JSON; most answers are never looked into."""
+        return orjson.loads(self.text) if self.text[:1] in ("{", "[", b"{", b"[") else None
 
     @property
     def done(self) -> bool:
@@ -28,24 +35,38 @@ class Reply:
         return 200 <= self.status < 300
 
 
-NO_ANSWER = Reply(0, None)
+NO_ANSWER = Reply(0)
+Done = Callable[[Reply], None]
+Message = dict[str, Any]
 
 
-class Socket:
-    """An open websocket. Nothing is read from it, not even answers, until `messages` is iterated."""
+class Socket(WSListener):
+    """An open websocket. Events are held until `listen` says who takes them."""
 
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        self._ws = ws
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count(1)
-        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._waiting: dict[str, tuple[float, Done]] = {}  # in the order sent
+        self._look: asyncio.TimerHandle | None = None
+        self._held: list[Message] = []
+        self._take: Callable[[Message], None] = self._held.append
+        self._lost: asyncio.Future[None] = self._loop.create_future()
+        self._part = b""
         self.heard_at = self._loop.time()
 
-    async def request(self, prepared: Prepared, *, seconds: float) -> Reply:
-        """Send a request and wait for its answer, `NO_ANSWER` after `seconds` or a lost socket."""
+    @property
+    def open(self) -> bool:
+        """Whether it is not lost."""
+        return not self._lost.done()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is open and nothing waits for an answer."""
+        return self.open and not self._waiting
+
+    def send(self, prepared: Prepared, done: Done) -> None:
+        """Send a request, in order; `done` is called with its answer, or `NO_ANSWER` within 3 s or on a lost socket."""
         number = str(next(self._numbers))
-        waiting: asyncio.Future[Reply] = self._loop.create_future()
-        self._waiting[number] = waiting
         frame: dict[str, str] = {
             "type": "RESTRequest",
             "transaction_id": "",
@@ -56,44 +77,75 @@ class Socket:
         if prepared.body:
             frame["content_type"] = "application/json"
             frame["message_body"] = prepared.body.decode()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ws.send_str(orjson.dumps(frame).decode())
-                return await waiting
-        except (TimeoutError, ConnectionError, aiohttp.ClientError):
-            return NO_ANSWER
-        finally:
-            self._waiting.pop(number, None)
+        self._waiting[number] = (self._loop.time() + REQUEST_SECONDS - LOOK_SECONDS, done)
+        self._transport.send(WSMsgType.TEXT, orjson.dumps(frame))
+        if self._look is None:
+            self._look = self._loop.call_later(LOOK_SECONDS, self._give_up_overdue)
 
-    async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """Asterisk's events until the socket closes or falls silent for 1.5 s."""
+    async def request(self, prepared: Prepared) -> Reply:
+        """Send a request and wait for its answer."""
+        waiting: asyncio.Future[Reply] = self._loop.create_future()
+        self.send(prepared, lambda reply: None if waiting.done() else waiting.set_result(reply))
+        return await waiting
+
+    def listen(self, take: Callable[[Message], None]) -> None:
+        """Hand each event to `take`, those held so far first."""
+        held, self._take = self._held, take
+        for message in held:
+            take(message)
+
+    async def stay(self) -> None:
+        """Beat until the socket is lost; one that is silent for 1.5 s is."""
+        while not self._lost.done():
+            if self._loop.time() - self.heard_at > SILENCE_SECONDS:
+                self.close()
+            else:
+                self._transport.send_ping()
+            await asyncio.wait([self._lost], timeout=BEAT_SECONDS)
+
+    def close(self) -> None:
+        """Close it at once."""
+        self._transport.disconnect(graceful=False)
+
+    # -- what picows calls -------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The handshake is done."""
+        self._transport = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """A frame came in; pings are answered by picows."""
         self.heard_at = self._loop.time()
-        beat = asyncio.create_task(self._beat(), name="ari heartbeat")
-        try:
-            async for frame in self._ws:
-                self.heard_at = self._loop.time()
-                if frame.type is aiohttp.WSMsgType.TEXT:
-                    message = orjson.loads(frame.data)
-                    if message["type"] == "RESTResponse":
-                        self._answer(message)
-                    else:
-                        yield message
-                elif frame.type is aiohttp.WSMsgType.PING:
-                    await self._ws.pong(frame.data)
-        finally:
-            beat.cancel()
-            for waiting in self._waiting.values():
-                if not waiting.done():
-                    waiting.set_result(NO_ANSWER)
+        if frame.msg_type is WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
+            text = self._part + frame.get_payload_as_bytes()
+            self._part = b"" if frame.fin else text
+            if frame.fin:
+                self._note(orjson.loads(text))
 
-    def _answer(self, message: dict[str, Any]) -> None:
-        waiting = self._waiting.get(message["request_id"])
-        if waiting is not None and not waiting.done():
-            body = message.get("message_body")
-            waiting.set_result(Reply(message["status_code"], orjson.loads(body) if body else None))
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """Nothing more will come."""
+        if self._look is not None:
+            self._look.cancel()
+        if not self._lost.done():
+            self._lost.set_result(None)
+        self._give_up(list(self._waiting))
 
-    async def _beat(self) -> None:
-        while self._loop.time() - self.heard_at < SILENCE_SECONDS:
-            await self._ws.ping()
-            await asyncio.sleep(BEAT_SECONDS)
-        await self._ws.close()
+    def _note(self, message: Message) -> None:
+        if message["type"] != "RESTResponse":
+            self._take(message)
+            return
+        waiting = self._waiting.pop(message["request_id"], None)
+        if waiting is not None:
+            waiting[1](Reply(message["status_code"], message.get("message_body") or ""))
+
+    def _give_up(self, numbers: list[str]) -> None:
+        for number in numbers:
+            self._waiting.pop(number)[1](NO_ANSWER)
+
+    def _give_up_overdue(self) -> None:
+        now = self._loop.time()
+        self._give_up([number for number, (until, _) in self._waiting.items() if until < now])
+        self._look = self._loop.call_later(LOOK_SECONDS, self._give_up_overdue) if self._waiting else None

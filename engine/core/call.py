@@ -114,6 +114,13 @@ class Call:
         self.members.update(names)
         return [c.AddToBridge(bridge=self.bridge, legs=names)]
 
+    def close_bridge(self) -> list[c.Command]:
+        """Destroy the bridge, if one is open; whoever is in it is hung up or has gone."""
+        if not self.bridge_open:
+            return []
+        self.bridge_open = False
+        return [c.CloseBridge(bridge=self.bridge)]
+
     def hang_up(self, leg: Leg, reason: str) -> list[c.Command]:
         """Give a leg up; one that is not created yet goes as soon as it is."""
         if leg.over or leg.hangup_reason is not None:
@@ -139,7 +146,7 @@ class Call:
         self.ended_by = ended_by
         self.deadlines.clear()
         hangups = [order for leg in self.legs.values() for order in self.hang_up(leg, reason)]
-        return hangups + self._clean_up()
+        return hangups + self.close_bridge()
 
     # -- what the switch asks --------------------------------------------------------------
 
@@ -167,7 +174,8 @@ class Call:
             case e.Cancelled():
                 return self.release("cancelled")
         if self.releasing:
-            return self._clean_up()
+            again = isinstance(event, e.TakenBack) and self.bridge > 0
+            return [c.CloseBridge(bridge=self.bridge)] if again else []
         return self.flow.decide(self, event)
 
     def due(self, now: float) -> list[e.DeadlinePassed]:
@@ -250,12 +258,6 @@ class Call:
                 return self.release("refused")
             case _:
                 return []
-
-    def _clean_up(self) -> list[c.Command]:
-        if not (self.bridge_open and self.over):
-            return []
-        self.bridge_open = False
-        return [c.CloseBridge(bridge=self.bridge)]
 
     def _life_seconds(self) -> int:
         ringing = self.request.agent.ring_seconds + self.request.customer.ring_seconds

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import phonenumbers
 
@@ -19,6 +20,7 @@ class Number:
     region: str
 
 
+@lru_cache(maxsize=512)  # an account's agents come again and again
 def parse(text: str, region: str) -> Number:
     """The number somebody wrote, in its one spelling.
 

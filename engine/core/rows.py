@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
+from functools import lru_cache
 from typing import Any
 
 from engine.core.call import Call, Flow
@@ -32,11 +33,16 @@ def call_row(call: Call, *, node: str) -> Row:
         node=node,
         account_id=call.request.account_id,
         kind=call.request.kind,
-        request=asdict(call.request),
+        request=_request_row(call.request),
         members=sorted(call.members),
         ended_at=call.ended_at,
     )
     return row
+
+
+@lru_cache(maxsize=128)  # a call is written several times
+def _request_row(request: CallRequest) -> Row:
+    return asdict(request)
 
 
 def leg_rows(call: Call, *, node: str) -> list[Row]:

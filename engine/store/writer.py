@@ -12,7 +12,7 @@ from engine.errors import IdTaken, StoreAway
 from engine.store.connection import AWAY, connect, to_database
 from engine.store.queries import QUERIES
 
-LAZY_SECONDS = 0.1  # how long a fact nobody waits for may wait for company
+LAZY_SECONDS = 0.25  # how long a fact nobody waits for, or a CDR, may wait for company
 RETRY_SECONDS = 0.5
 BATCH_CALLS = 200
 UNWRITABLE = (asyncpg.PostgresError, ValueError, TypeError, OverflowError)  # what a bad row may raise
@@ -27,7 +27,8 @@ class Writer:
         self._url = url
         self._node = node
         self._connection: asyncpg.Connection | None = None
-        self._pending: dict[str, Call] = {}
+        self._lazy: dict[str, Call] = {}  # noted, to be written within LAZY_SECONDS
+        self._pending: dict[str, Call] = {}  # to be written now
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -35,9 +36,9 @@ class Writer:
 
     def note(self, call: Call) -> None:
         """Write the call soon; with its CDR if it is over."""
-        self._pending[call.call_id] = call
+        self._lazy[call.call_id] = call
         if self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._wake.set)
+            self._alarm = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._hurry)
 
     async def commit(self, call: Call) -> None:
         """Write the call and return once it is committed. Raises `StoreAway`, `IdTaken`."""
@@ -45,29 +46,40 @@ class Writer:
             raise StoreAway
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(call.call_id, []).append(waiting)
+        self._lazy.pop(call.call_id, None)
         self._pending[call.call_id] = call
         self._wake.set()
         await waiting
 
     def forget(self, call: Call) -> None:
         """Write nothing more of a call that was not accepted."""
+        self._lazy.pop(call.call_id, None)
         self._pending.pop(call.call_id, None)
+
+    def _hurry(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._pending.update(self._lazy)
+        self._lazy.clear()
+        self._wake.set()
 
     async def run(self) -> None:
         """Write for ever; while the store is away, keep what is pending and try again."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self.flush()
+            await self._write_pending()
             if self.away:
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
 
     async def flush(self) -> None:
-        """Write all that is pending now."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        """Write all that was noted."""
+        self._hurry()
+        await self._write_pending()
+
+    async def _write_pending(self) -> None:
         while self._pending:
             calls = [self._pending.pop(call_id) for call_id in list(self._pending)[:BATCH_CALLS]]
             try:

@@ -14,12 +14,13 @@ class FakeAsterisk:
 
     def __init__(self) -> None:
         self.url = ""
-        self.requests: list[tuple[str, str, Any, str]] = []  # method, uri, body, "ws" or "http"
+        self.requests: list[tuple[str, str, Any, str]] = []  # method, uri, body, "ws APP" or "http"
         self.replies: dict[str, tuple[int, Any]] = {}  # by "METHOD path"
         self.sockets: list[web.WebSocketResponse] = []
         self.connected_at: list[float] = []
         self.silent = False  # stop answering, pings included, as a frozen process does
         self.refusing = False
+        self.stuck = ""  # never answer what ends like this
 
     @classmethod
     @asynccontextmanager
@@ -63,7 +64,7 @@ class FakeAsterisk:
         raw = await request.read()
         uri = request.raw_path.removeprefix("/ari/")
         status, body = self._answer(request.method, uri, orjson.loads(raw) if raw else None, "http")
-        while self.silent:
+        while self.silent or (self.stuck and uri.endswith(self.stuck)):
             await asyncio.sleep(0.05)
         payload = b"" if body is None else orjson.dumps(body)
         return web.Response(status=status, body=payload, content_type="application/json")
@@ -81,13 +82,15 @@ class FakeAsterisk:
             if frame.type is WSMsgType.PING:
                 await ws.pong(frame.data)
             elif frame.type is WSMsgType.TEXT:
-                await self._rest(ws, orjson.loads(frame.data))
+                await self._rest(ws, orjson.loads(frame.data), request.query["app"])
         self.sockets.remove(ws)
         return ws
 
-    async def _rest(self, ws: web.WebSocketResponse, frame: dict[str, Any]) -> None:
+    async def _rest(self, ws: web.WebSocketResponse, frame: dict[str, Any], app: str) -> None:
         body = orjson.loads(frame["message_body"]) if frame.get("message_body") else None
-        status, reply = self._answer(frame["method"], frame["uri"], body, "ws")
+        status, reply = self._answer(frame["method"], frame["uri"], body, f"ws {app}")
+        if self.stuck and frame["uri"].endswith(self.stuck):
+            return
         answer = {"type": "RESTResponse", "request_id": frame["request_id"], "status_code": status}
         if reply is not None:
             answer["message_body"] = orjson.dumps(reply).decode()

@@ -51,16 +51,42 @@ async def until(condition: Any, seconds: float = 5) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_commands_go_over_the_websocket_and_the_blocking_ones_over_http() -> None:
+async def test_commands_go_over_the_websocket_of_the_events_and_the_blocking_ones_over_another() -> None:
     async with FakeAsterisk.run() as fake, connected(fake, Ears()) as ari:
         assert (await ari.channels.dial(channelId="n1-c.a1", timeout=30)).done
         assert (await ari.bridges.addChannel(bridgeId="n1-c.1", channel=["n1-c.a1"])).done
         assert (await ari.channels.hangup(channelId="n1-c.a1", reason_code="16")).done
-        assert fake.requests[-3:] == [
-            ("POST", "channels/n1-c.a1/dial", {"timeout": 30}, "ws"),
-            ("POST", "bridges/n1-c.1/addChannel", {"channel": ["n1-c.a1"]}, "http"),
-            ("DELETE", "channels/n1-c.a1?reason_code=16", None, "ws"),
+        assert [request[:3] for request in fake.requests[-3:]] == [
+            ("POST", "channels/n1-c.a1/dial", {"timeout": 30}),
+            ("POST", "bridges/n1-c.1/addChannel", {"channel": ["n1-c.a1"]}),
+            ("DELETE", "channels/n1-c.a1?reason_code=16", None),
         ]
+        events, blocking, again = [wire for *_, wire in fake.requests[-3:]]
+        assert events == again == "ws legwork-n1"
+        assert blocking.startswith("ws legwork-n1-")
+
+
+async def test_each_blocking_command_has_a_socket_of_its_own_and_then_http() -> None:
+    async with FakeAsterisk.run() as fake, connected(fake, Ears()) as ari:
+        fake.stuck = "addChannel"
+        adding = [asyncio.create_task(ari.bridges.addChannel(bridgeId=f"b{n}", channel="x")) for n in range(6)]
+        await until(lambda: len(fake.requests) >= 7)
+        assert (await ari.channels.ring(channelId="x")).done  # nobody else waits
+        wires = [wire for _, uri, _, wire in fake.requests if uri.endswith("addChannel")]
+        assert sorted(wires) == ["http", "http", *(f"ws legwork-n1-{n}" for n in range(4))]
+        fake.stuck = ""
+        await fake.drop()
+        assert [reply.status for reply in await asyncio.gather(*adding)] == [0, 0, 0, 0, 204, 204]
+
+
+async def test_what_is_sent_at_once_keeps_its_order() -> None:
+    async with FakeAsterisk.run() as fake, connected(fake, Ears()) as ari:
+        replies: list[int] = []
+        for n in range(100):
+            assert ari.send("channels", "ring", {"channelId": f"c{n}"}, lambda reply: replies.append(reply.status))
+        await until(lambda: len(replies) == 100)
+        assert [uri for _, uri, _, _ in fake.requests[-100:]] == [f"channels/c{n}/ring" for n in range(100)]
+        assert not ari.send("bridges", "addChannel", {"bridgeId": "b", "channel": "x"}, lambda _: None)
 
 
 async def test_a_refusal_is_a_reply_and_not_an_exception() -> None:
@@ -149,11 +175,12 @@ async def test_a_frozen_asterisk_is_noticed_within_two_seconds() -> None:
 async def test_a_request_without_an_answer_is_given_up_and_its_neighbours_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.ari.client.REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr("engine.ari.client.REQUEST_SECONDS", 0.6)
+    monkeypatch.setattr("engine.ari.socket.REQUEST_SECONDS", 0.6)
     async with FakeAsterisk.run() as fake, connected(fake, Ears()) as ari:
         fake.silent = True
-        assert (await ari.channels.dial(channelId="x")).status == 0
-        assert (await ari.bridges.addChannel(bridgeId="b", channel=["x"])).status == 0
+        dialling, adding = ari.channels.dial(channelId="x"), ari.bridges.addChannel(bridgeId="b", channel="x")
+        assert [reply.status for reply in await asyncio.gather(dialling, adding)] == [0, 0]
         fake.silent = False
         assert (await ari.asterisk.ping()).done
 

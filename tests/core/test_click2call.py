@@ -34,6 +34,7 @@ from engine.core.events import (
 from engine.core.request import Party
 from tests.core.conftest import call_of, request_of
 
+CLOSE = CloseBridge(bridge=1)
 A_ANSWERS = (Created(leg="a1", at=100.1), Rang(leg="a1", at=101), Answered(leg="a1", at=105))
 B_RINGS = (*A_ANSWERS, Created(leg="b1", at=105.1), Rang(leg="b1", at=106))
 B_ANSWERS = (*B_RINGS, Answered(leg="b1", at=110))
@@ -88,21 +89,22 @@ def test_the_agent_is_heard_only_from_the_destinations_answer_on(call: Call) -> 
 def test_talk_time_is_limited_from_the_bridge_on(call: Call) -> None:
     after(call, *B_ANSWERS)
     assert call.deadlines == {"talk": 110 + 7200}
-    assert call.note(DeadlinePassed(name="talk", at=7310)) == [Hangup(leg="a1", cause=16), Hangup(leg="b1", cause=16)]
+    orders = call.note(DeadlinePassed(name="talk", at=7310))
+    assert orders == [Hangup(leg="a1", cause=16), Hangup(leg="b1", cause=16), CLOSE]
 
 
 def test_either_side_hanging_up_ends_the_other_and_the_bridge(call: Call) -> None:
     for left, other, side in (("a1", "b1", "agent"), ("b1", "a1", "customer")):
         call = call_of(call.request)
-        assert after(call, *B_ANSWERS, Ended(leg=left, at=120, cause=16)) == [Hangup(leg=other, cause=16)]
-        assert call.note(Ended(leg=other, at=120.1, cause=16)) == [CloseBridge(bridge=1)]
+        assert after(call, *B_ANSWERS, Ended(leg=left, at=120, cause=16)) == [Hangup(leg=other, cause=16), CLOSE]
+        assert call.note(Ended(leg=other, at=120.1, cause=16)) == []
         assert call.over
         assert call.ended_by == side
         assert cdr(call, node="n1").billsec == pytest.approx((120 if left == "b1" else 120.1) - 110)
 
 
 def test_agent_hanging_up_while_the_destination_rings_stops_the_ringing(call: Call) -> None:
-    assert after(call, *B_RINGS, Ended(leg="a1", at=107, cause=16)) == [Hangup(leg="b1", cause=16)]
+    assert after(call, *B_RINGS, Ended(leg="a1", at=107, cause=16)) == [Hangup(leg="b1", cause=16), CLOSE]
     call.note(Ended(leg="b1", at=107.1, cause=16))
     record = cdr(call, node="n1")
     assert (record.disposition, record.ended_by) == (Disposition.CANCEL, "agent")
@@ -110,10 +112,11 @@ def test_agent_hanging_up_while_the_destination_rings_stops_the_ringing(call: Ca
 
 
 def test_agent_hanging_up_before_the_destination_has_a_channel_leaves_nothing(call: Call) -> None:
-    assert after(call, *A_ANSWERS, Ended(leg="a1", at=105.05, cause=16)) == []
+    assert after(call, *A_ANSWERS, Ended(leg="a1", at=105.05, cause=16)) == [CLOSE]
     assert not call.still(Dial(leg="b1", ring_seconds=90))
     assert call.note(Created(leg="b1", at=105.1)) == [Hangup(leg="b1", cause=16)]
-    assert call.note(Ended(leg="b1", at=105.2)) == [CloseBridge(bridge=1)]
+    assert call.note(Ended(leg="b1", at=105.2)) == []
+    assert call.over
 
 
 def test_a_destination_that_fails_is_a_tone_for_the_agent_then_the_end(call: Call) -> None:
@@ -122,8 +125,8 @@ def test_a_destination_that_fails_is_a_tone_for_the_agent_then_the_end(call: Cal
         orders = after(call, *B_RINGS, Ended(leg="b1", at=108, cause=cause, sip_code=sip_code))
         assert orders == [StopRing(leg="a1"), PlayTone(leg="a1", tone=tone)]
         assert call.deadline == 108 + 3
-        assert call.note(DeadlinePassed(name="tone", at=111)) == [Hangup(leg="a1", cause=16)]
-        assert call.note(Ended(leg="a1", at=111.1, cause=16)) == [CloseBridge(bridge=1)]
+        assert call.note(DeadlinePassed(name="tone", at=111)) == [Hangup(leg="a1", cause=16), CLOSE]
+        assert call.note(Ended(leg="a1", at=111.1, cause=16)) == []
 
 
 def test_ring_time_is_ours_and_counts_from_the_dial(call: Call) -> None:
@@ -147,7 +150,7 @@ def test_an_answer_crossing_our_own_hang_up_is_no_answer(call: Call) -> None:
 def test_customer_answer_crossing_agent_hangup_releases_both(call: Call) -> None:
     after(call, *B_RINGS, Ended(leg="a1", at=110, cause=16))
     assert call.note(Answered(leg="b1", at=110.001)) == []
-    assert call.note(Ended(leg="b1", at=110.1, cause=16)) == [CloseBridge(bridge=1)]
+    assert call.note(Ended(leg="b1", at=110.1, cause=16)) == []
     assert call.over
 
 
@@ -159,7 +162,7 @@ def test_a_late_or_repeated_event_changes_nothing(call: Call) -> None:
 
 
 def test_cancel_hangs_up_whatever_there_is(call: Call) -> None:
-    assert after(call, *B_RINGS, Cancelled(at=107)) == [Hangup(leg="a1", cause=16), Hangup(leg="b1", cause=16)]
+    assert after(call, *B_RINGS, Cancelled(at=107)) == [Hangup(leg="a1", cause=16), Hangup(leg="b1", cause=16), CLOSE]
     assert call.note(Cancelled(at=107.1)) == []
 
 
@@ -185,7 +188,7 @@ def test_an_ambiguous_dial_is_given_up_and_never_repeated(call: Call) -> None:
 
 def test_a_bridge_that_can_not_be_opened_ends_the_call(call: Call) -> None:
     refused = Refused(at=105.01, command=OpenBridge(bridge=1), status=500)
-    assert after(call, *A_ANSWERS, refused) == [Hangup(leg="a1", cause=16)]
+    assert after(call, *A_ANSWERS, refused) == [Hangup(leg="a1", cause=16), CLOSE]
 
 
 TWO_TRUNKS = Party(

@@ -325,7 +325,6 @@ async def test_the_log_tells_the_call_and_no_whole_number(calls: Calls) -> None:
         "call accepted",
         "leg dialing",
         "leg up",
-        "leg placing",
         "leg dialing",
         "leg up",
         "call bridged",

@@ -1,0 +1,169 @@
+"""One live call on this node: events in, commands out, one behind the other."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from engine.ari.client import Ari
+from engine.ari.codec import encode
+from engine.ari.socket import Reply
+from engine.core import commands as c
+from engine.core import events as e
+from engine.core.call import Call
+from engine.core.ids import leg_id
+from engine.core.leg import Leg
+from engine.errors import Refusal
+from engine.store.writer import Writer
+
+MICRO = 1_000_000
+
+log = structlog.get_logger()
+
+Spawn = Callable[[Coroutine[Any, Any, None], str], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every line of a node works with; `changed` is told of each line that took an event in."""
+
+    node: str
+    ari: Ari
+    writer: Writer
+    spawn: Spawn
+    changed: Callable[["Line"], None]
+
+
+class Line:
+    """A call while it lives. Nothing awaits between reading the call and changing it."""
+
+    def __init__(self, call: Call, around: Surroundings) -> None:
+        self.call = call
+        self._around = around
+        self._orders: deque[tuple[c.Command, float | None]] = deque()
+        self._waited_for: c.Command | None = None  # what those in `_orders` stand behind
+        self._arrived: float | None = None  # when (monotonic) the event came that the next command answers
+        self._reaction_seconds: list[float] = []  # an event's arrival to the next command's send
+        self._commit_seconds: list[float] = []  # of Postgres, before a leg is created; told apart
+
+    def note(self, event: e.Event, *, arrived: float | None = None) -> None:
+        """Take an event in: note it, log it, write it, do what follows from it."""
+        call = self.call
+        leg = call.legs.get(event.leg) if isinstance(event, e.LegEvent) else None
+        state = leg.state if leg else None
+        bridged = call.bridged_at
+        commands = call.note(event)
+        if leg is not None and leg.state != state:
+            self._log_leg(leg)
+        if call.bridged_at != bridged:
+            log.info("call bridged", call=call.call_id)
+        self.post(commands, arrived=arrived)
+        self._around.writer.note(call)
+        self._around.changed(self)
+
+    def post(self, commands: list[c.Command], *, arrived: float | None = None) -> None:
+        """Send these commands behind those already posted."""
+        for command in commands:
+            self._orders.append((command, arrived))
+            arrived = None
+        self._send_orders()
+
+    # -- commands ----------------------------------------------------------------------------
+
+    def _send_orders(self) -> None:
+        """Send in order, up to a command that has to be waited for."""
+        while self._orders and self._waited_for is None:
+            command, arrived = self._orders.popleft()
+            self._arrived = self._arrived if arrived is None else arrived
+            if self.call.still(command):
+                self._send(command)
+            elif isinstance(command, c.CreateLeg):
+                self._not_placed(command.leg, "not_dialled")
+
+    def _send(self, command: c.Command) -> None:
+        if isinstance(command, c.SaveIntent):
+            self._wait(command, self._save_intent(command.leg))
+            return
+        if isinstance(command, c.CreateLeg) and not self._around.ari.ready:
+            self._not_placed(command.leg, "asterisk_away")
+            return
+        ari = self._around.ari
+        resource, nickname, arguments = encode(command, node=self._around.node, call_id=self.call.call_id, app=ari.app)
+        if self._arrived is not None:
+            self._reaction_seconds.append(time.monotonic() - self._arrived)
+            self._arrived = None
+        if not ari.send(resource, nickname, arguments, partial(self._replied, command)):
+            self._wait(command, self._request(command, getattr(ari, resource), nickname, arguments))
+
+    def _wait(self, command: c.Command, work: Coroutine[Any, Any, None]) -> None:
+        self._waited_for = command
+
+        async def waited() -> None:
+            try:
+                await work
+            except Exception:  # a fault of ours costs this one call, never the others
+                log.exception("command failed", call=self.call.call_id, command=type(command).__name__)
+                self.note(e.Cancelled(at=time.time()))
+            self._waited_for = None
+            self._send_orders()
+
+        self._around.spawn(waited(), f"call {self.call.call_id}")
+
+    async def _save_intent(self, leg: str) -> None:
+        began = time.monotonic()
+        try:
+            await self._around.writer.commit(self.call)
+        except Refusal as exc:
+            self._not_placed(leg, exc.code)
+        waited = time.monotonic() - began
+        self._commit_seconds.append(waited)
+        if self._arrived is not None:
+            self._arrived += waited
+
+    async def _request(self, command: c.Command, resource: Any, nickname: str, arguments: dict[str, object]) -> None:
+        self._replied(command, await getattr(resource, nickname)(**arguments))
+
+    def _replied(self, command: c.Command, reply: Reply) -> None:
+        if reply.done:
+            return
+        log.info("command refused", call=self.call.call_id, command=type(command).__name__, status=reply.status)
+        if not isinstance(command, c.CreateLeg):
+            self.note(e.Refused(at=time.time(), command=command, status=reply.status))
+        elif reply.status:
+            self._not_placed(command.leg, "unplaceable")
+        else:
+            self._around.spawn(self._settle(command.leg), f"settle {self.call.call_id}")
+
+    async def _settle(self, leg: str) -> None:
+        """No answer to a create: if the channel is there, only the answer was lost."""
+        channel = leg_id(self._around.node, self.call.call_id, leg)
+        if not (await self._around.ari.channels.get(channelId=channel)).done:
+            self._not_placed(leg, "asterisk_away")
+
+    def _not_placed(self, leg: str, reason: str) -> None:
+        self.note(e.NotPlaced(leg=leg, at=time.time(), reason=reason))
+
+    # -- the log -----------------------------------------------------------------------------
+
+    def _log_leg(self, leg: Leg) -> None:
+        facts: dict[str, Any] = {"call": self.call.call_id, "leg": leg.name, "number": leg.number}
+        if leg.over:
+            outcome = leg.outcome
+            facts |= {"disposition": outcome.disposition, "reason": outcome.words, "ended_by": leg.ended_by}
+            facts |= {"cause": leg.cause, "sip_code": leg.sip_code}
+        log.info(f"leg {leg.state}", **facts)
+
+    def log_end(self) -> None:
+        """Log that the call is over, and how fast we were."""
+        log.info(
+            "call ended",
+            call=self.call.call_id,
+            reason=self.call.release_reason,
+            ended_by=self.call.ended_by,
+            reaction_us=[round(MICRO * seconds) for seconds in self._reaction_seconds],
+            commit_us=[round(MICRO * seconds) for seconds in self._commit_seconds],
+        )
