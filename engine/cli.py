@@ -74,6 +74,11 @@ def run() -> None:
     try:
         run_engine(config.load())
     except BaseExceptionGroup as exc:
+        refused: BaseException | None = exc.subgroup(Refusal)
+        while isinstance(refused, BaseExceptionGroup):
+            refused = refused.exceptions[0]
+        if refused is not None:
+            raise refused from None
         structlog.get_logger().exception("engine failed", exc_info=exc)
         raise SystemExit(EXIT_FAILED) from None
     except AWAY as exc:

@@ -79,7 +79,8 @@ async def _serve(api: Api, settings: Settings) -> web.AppRunner:
     try:
         await web.TCPSite(runner, settings.http_host, settings.http_port).start()
     except OSError as exc:
-        raise WrongConfig(f"{settings.http_host}:{settings.http_port}: {exc.strerror}") from exc
+        where = f"LEGWORK_HTTP_HOST:LEGWORK_HTTP_PORT {settings.http_host}:{settings.http_port}"
+        raise WrongConfig(f"{where}: {exc.strerror or exc}") from exc
     return runner
 
 

@@ -137,7 +137,8 @@ class Ari:
                     socket.listen(take)
                     await socket.stay()
             except (WSError, aiohttp.ClientError, OSError, TimeoutError) as exc:
-                log.warning("asterisk not reached", app=self.app, error=str(exc) or type(exc).__name__)
+                error = str(exc) or type(exc).__name__
+                log.warning("asterisk not reached", app=self.app, error=error, fix="see legwork doctor")
             else:
                 log.warning("asterisk lost", app=self.app)
             finally:

@@ -118,3 +118,21 @@ async def test_the_doctor_says_how_to_mend_what_is_not(monkeypatch: pytest.Monke
     assert code == 1
     assert "refuses our password" in output
     assert "systemctl start legwork" in output
+
+
+async def test_an_engine_that_can_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = settings()
+    monkeypatch.setenv("LEGWORK_NODE", "other")
+    monkeypatch.setenv("LEGWORK_HTTP_PORT", lab["LEGWORK_URL"].rpartition(":")[2])
+    code, output = await legwork("run")
+    assert code == 1
+    assert "LEGWORK_HTTP_PORT" in output
+    assert "address already in use" in output
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/nothing")
+    code, output = await legwork("run")
+    assert (code, output.count("\n")) == (1, 1)
+    assert output.startswith("Postgres does not answer")
+    monkeypatch.setenv("LEGWORK_RING_SECONDS", "soon")
+    code, output = await legwork("run")
+    assert code == 1
+    assert output.startswith("settings: ring_seconds: ")
