@@ -15,11 +15,13 @@ from engine.core.request import CallRequest, Side
 
 CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
+HANGUP = "hangup:"  # a deadline's name: try that leg's hang-up again
+HANGUP_AGAIN_SECONDS = 3.0
 GRACE_SECONDS = 60  # how much later than ours Asterisk's own limits fire
 LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b"}
 
+GONE = (400, 404)  # Asterisk's answers for a channel it does not have
 # A command Asterisk refused that nothing else would make up for: the call can not go on.
-GONE = (400, 404)
 VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute)
 
 
@@ -169,6 +171,8 @@ class Call:
             case e.DeadlinePassed(name=name):
                 if self.deadlines.pop(name, None) is None:
                     return []
+                if name.startswith(HANGUP):
+                    return [c.Hangup(leg=name.removeprefix(HANGUP), cause=CAUSE_NORMAL)]
             case e.Refused(command=command, status=status):
                 return self._note_refused(command, status)
             case e.Cancelled():
@@ -211,7 +215,7 @@ class Call:
 
         An answer that crosses our own hang-up is no answer: our facts come first.
         """
-        if leg.over or (leg.hangup_reason is not None and isinstance(event, e.Rang | e.Answered)):
+        if leg.over or (leg.hangup_reason is not None and isinstance(event, e.Rang | e.Progressed | e.Answered)):
             return False
         match event:
             case e.Created(at=at):
@@ -223,7 +227,7 @@ class Call:
                 leg.created_at = leg.created_at or at
                 if leg.dialed_at is None and leg.hangup_reason is None:
                     self.dial(leg)
-            case e.Rang(at=at):
+            case e.Rang(at=at) | e.Progressed(at=at):
                 if leg.rang_at is not None or leg.answered_at is not None:
                     return False
                 leg.rang_at = at
@@ -246,6 +250,7 @@ class Call:
         known = (leg.created_at, leg.dialed_at, leg.answered_at)
         leg.ended_at = max(at, *(time for time in known if time is not None), 0.0)
         self.deadlines.pop(f"ring:{leg.name}", None)
+        self.deadlines.pop(HANGUP + leg.name, None)
 
     def _note_refused(self, command: c.Command, status: int) -> list[c.Command]:
         match command:
@@ -253,6 +258,9 @@ class Call:
                 # Ambiguous or refused, it is never repeated: the leg is given up.
                 return self.hang_up(self.legs[name], "refused")
             case _ if status in GONE:  # the leg's end is on its way
+                return []
+            case c.Hangup(leg=name) if not self.legs[name].over:
+                self.deadlines[HANGUP + name] = self.now + HANGUP_AGAIN_SECONDS
                 return []
             case _ if isinstance(command, VITAL) and self.still(command):
                 return self.release("refused")

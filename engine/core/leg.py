@@ -16,7 +16,7 @@ class Leg:
     endpoint: str
     created_at: float | None = None
     dialed_at: float | None = None
-    rang_at: float | None = None
+    rang_at: float | None = None  # ringing (180) or early media (183)
     answered_at: float | None = None
     bridged_at: float | None = None
     ended_at: float | None = None

@@ -122,7 +122,7 @@ class Life:
                 self._note(e.NotPlaced(leg=command.leg, at=self.now, reason="store_away"))
         elif isinstance(command, c.CreateLeg):
             self._create(command)
-        elif self.random.random() < 0.01 and not isinstance(command, c.Hangup | c.CloseBridge):
+        elif self.random.random() < 0.01 and not isinstance(command, c.CloseBridge):
             self._note(e.Refused(at=self.now, command=command, status=0))
         else:
             self._carry_out(command)

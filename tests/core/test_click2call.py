@@ -28,6 +28,7 @@ from engine.core.events import (
     Event,
     NotPlaced,
     Pressed,
+    Progressed,
     Rang,
     Refused,
 )
@@ -186,6 +187,16 @@ def test_an_ambiguous_dial_is_given_up_and_never_repeated(call: Call) -> None:
     assert after(call, created, refused) == [Hangup(leg="a1", cause=16)]
 
 
+def test_a_hang_up_without_an_answer_is_tried_again_until_the_leg_is_gone(call: Call) -> None:
+    (hangup, *_) = after(call, *B_RINGS, Cancelled(at=107))
+    assert call.note(Refused(at=110, command=hangup, status=0)) == []
+    assert call.deadline == 113
+    assert call.note(DeadlinePassed(name="hangup:a1", at=113)) == [Hangup(leg="a1", cause=16)]
+    call.note(Refused(at=116, command=hangup, status=0))
+    call.note(Ended(leg="a1", at=117))
+    assert call.deadline is None
+
+
 def test_a_bridge_that_can_not_be_opened_ends_the_call(call: Call) -> None:
     refused = Refused(at=105.01, command=OpenBridge(bridge=1), status=500)
     assert after(call, *A_ANSWERS, refused) == [Hangup(leg="a1", cause=16), CLOSE]
@@ -213,6 +224,7 @@ def test_the_next_endpoint_is_tried_when_the_trunk_fails_before_ringing() -> Non
 def test_no_next_endpoint_after_ringing_or_a_refusal() -> None:
     for failure in (
         (Rang(leg="b1", at=105.2), Ended(leg="b1", at=106, cause=34, sip_code=503)),
+        (Progressed(leg="b1", at=105.2), Ended(leg="b1", at=106, cause=34, sip_code=503)),
         (Ended(leg="b1", at=106, cause=21, sip_code=603),),
     ):
         call = call_of(request_of(customer=TWO_TRUNKS))
