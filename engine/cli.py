@@ -50,7 +50,7 @@ def main() -> None:
     try:
         app()
     except NotFound as exc:
-        err.print(f"[red]{exc.message}[/red]", highlight=False)
+        err.print(exc.message, style="red", highlight=False, markup=False)
         raise SystemExit(EXIT_NOT_FOUND) from None
     except Refusal as exc:
         err.print(exc.message, style="red", highlight=False, markup=False)

@@ -1,6 +1,7 @@
 """Process settings: `LEGWORK_*` in the environment, or one TOML file named by LEGWORK_CONFIG."""
 
 import os
+import tomllib
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
@@ -51,8 +52,13 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     """The settings. Raises `WrongConfig` naming each wrong one."""
+    file = os.environ.get("LEGWORK_CONFIG")
+    if file and not Path(file).is_file():
+        raise WrongConfig(f"LEGWORK_CONFIG: there is no file {file}")
     try:
         return Settings()
+    except tomllib.TOMLDecodeError as exc:
+        raise WrongConfig(f"LEGWORK_CONFIG: {exc}") from exc
     except ValidationError as exc:
         wrong = (f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors())
         raise WrongConfig("settings: " + "; ".join(wrong)) from exc

@@ -97,7 +97,11 @@ async def _modules(ari: Ari) -> str:
 
 async def _address(settings: Settings) -> str:
     host = urlsplit(settings.ari_url).hostname or ""
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        loopback = False
+    if not loopback:
         raise Failed(
             f"{host} is not this host's loopback", "set bindaddr=127.0.0.1 in http.conf; an ARI login is root there"
         )

@@ -28,10 +28,10 @@ Spawn = Callable[[Coroutine[Any, Any, None], str], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Node:
     """What every line of a node works with; `changed` is told of each line that took an event in."""
 
-    node: str
+    name: str
     ari: Ari
     writer: Writer
     spawn: Spawn
@@ -41,9 +41,9 @@ class Surroundings:
 class Line:
     """A call while it lives. Nothing awaits between reading the call and changing it."""
 
-    def __init__(self, call: Call, around: Surroundings) -> None:
+    def __init__(self, call: Call, node: Node) -> None:
         self.call = call
-        self._around = around
+        self._node = node
         self._orders: deque[tuple[c.Command, float | None]] = deque()
         self._waited_for: c.Command | None = None  # what those in `_orders` stand behind
         self._arrived: float | None = None  # when (monotonic) the event came that the next command answers
@@ -52,6 +52,12 @@ class Line:
 
     def note(self, event: e.Event, *, arrived: float | None = None) -> None:
         """Take an event in: note it, log it, write it, do what follows from it."""
+        try:
+            self._take(event, arrived)
+        except Exception:  # a fault of ours costs this one call, never the others
+            log.exception("event not taken in", call=self.call.call_id, what=type(event).__name__)
+
+    def _take(self, event: e.Event, arrived: float | None) -> None:
         call = self.call
         leg = call.legs.get(event.leg) if isinstance(event, e.LegEvent) else None
         state = leg.state if leg else None
@@ -62,8 +68,8 @@ class Line:
         if call.bridged_at != bridged:
             log.info("call bridged", call=call.call_id)
         self.post(commands, arrived=arrived)
-        self._around.writer.note(call)
-        self._around.changed(self)
+        self._node.writer.note(call)
+        self._node.changed(self)
 
     def post(self, commands: list[c.Command], *, arrived: float | None = None) -> None:
         """Send these commands behind those already posted."""
@@ -88,11 +94,11 @@ class Line:
         if isinstance(command, c.SaveIntent):
             self._wait(command, self._save_intent(command.leg))
             return
-        if isinstance(command, c.CreateLeg) and not self._around.ari.ready:
+        if isinstance(command, c.CreateLeg) and not self._node.ari.ready:
             self._not_placed(command.leg, "asterisk_away")
             return
-        ari = self._around.ari
-        resource, nickname, arguments = encode(command, node=self._around.node, call_id=self.call.call_id, app=ari.app)
+        ari = self._node.ari
+        resource, nickname, arguments = encode(command, node=self._node.name, call_id=self.call.call_id, app=ari.app)
         if self._arrived is not None:
             self._reaction_seconds.append(time.monotonic() - self._arrived)
             self._arrived = None
@@ -111,12 +117,12 @@ class Line:
             self._waited_for = None
             self._send_orders()
 
-        self._around.spawn(waited(), f"call {self.call.call_id}")
+        self._node.spawn(waited(), f"call {self.call.call_id}")
 
     async def _save_intent(self, leg: str) -> None:
         began = time.monotonic()
         try:
-            await self._around.writer.commit(self.call)
+            await self._node.writer.commit(self.call)
         except Refusal as exc:
             self._not_placed(leg, exc.code)
         waited = time.monotonic() - began
@@ -136,12 +142,12 @@ class Line:
         elif reply.status:
             self._not_placed(command.leg, "unplaceable")
         else:
-            self._around.spawn(self._settle(command.leg), f"settle {self.call.call_id}")
+            self._node.spawn(self._settle(command.leg), f"settle {self.call.call_id}")
 
     async def _settle(self, leg: str) -> None:
         """No answer to a create: if the channel is there, only the answer was lost."""
-        channel = leg_id(self._around.node, self.call.call_id, leg)
-        if not (await self._around.ari.channels.get(channelId=channel)).done:
+        channel = leg_id(self._node.name, self.call.call_id, leg)
+        if not (await self._node.ari.channels.get(channelId=channel)).done:
             self._not_placed(leg, "asterisk_away")
 
     def _not_placed(self, leg: str, reason: str) -> None:

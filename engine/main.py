@@ -21,7 +21,8 @@ from engine.store import migrate
 from engine.store.postgres import Store
 from engine.switch import Switch
 
-WATCH_SECONDS = 2.0
+BEAT_SECONDS = 2.0
+SHUTDOWN_SECONDS = 2.0  # for requests half sent
 GC_THRESHOLDS = (10_000, 20, 20)  # a call makes hardly a cycle: look for them less often than by default
 
 log = structlog.get_logger()
@@ -57,7 +58,7 @@ async def _run(settings: Settings, database_url: str) -> None:
                 tasks.create_task(ari.run(adopt=switch.adopt, note=switch.note), name="ari"),
                 tasks.create_task(store.writer.run(), name="writer"),
                 tasks.create_task(_follow_hints(store, accounts, switch), name="hints"),
-                tasks.create_task(_watchdog(), name="watchdog"),
+                tasks.create_task(_beat(store), name="beat"),
             ]
             runner = await _serve(api, settings)
             gc.collect()
@@ -74,7 +75,7 @@ async def _run(settings: Settings, database_url: str) -> None:
 
 
 async def _serve(api: Api, settings: Settings) -> web.AppRunner:
-    runner = web.AppRunner(build(api, DIALECTS), access_log=None)
+    runner = web.AppRunner(build(api, DIALECTS), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.http_host, settings.http_port).start()
@@ -95,10 +96,15 @@ async def _follow_hints(store: Store, accounts: Accounts, switch: Switch) -> Non
             log.warning("hint not followed: the store is away")
 
 
-async def _watchdog() -> None:
+async def _beat(store: Store) -> None:
+    """Say that this node is alive, to systemd and to whoever takes its calls back."""
     while True:
         _tell_systemd("WATCHDOG=1")
-        await asyncio.sleep(WATCH_SECONDS)
+        await asyncio.sleep(BEAT_SECONDS)
+        try:
+            await store.beat()
+        except StoreAway:
+            log.warning("beat not written: the store is away")
 
 
 def _tell_systemd(state: str) -> None:

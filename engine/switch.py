@@ -20,7 +20,7 @@ from engine.core.reconcile import reconcile
 from engine.core.request import CallRequest
 from engine.core.rows import restore
 from engine.errors import AsteriskAway, IdTaken, Refusal, StoreAway, Unavailable
-from engine.line import Line, Surroundings
+from engine.line import Line, Node
 from engine.store.postgres import Store
 
 ID_BYTES = 5
@@ -44,9 +44,7 @@ class Switch:
         self._clock = AlarmClock(self._deadline)
         self._restored = False
         self._working: set[asyncio.Task[None]] = set()
-        self._around = Surroundings(
-            node=node, ari=ari, writer=store.writer, spawn=self._spawn, changed=self._line_changed
-        )
+        self._here = Node(name=node, ari=ari, writer=store.writer, spawn=self._spawn, changed=self._line_changed)
 
     @property
     def ready(self) -> bool:
@@ -58,7 +56,7 @@ class Switch:
         return self._live[account_id]
 
     async def start(self, request: CallRequest) -> str:
-        """Begin a call: its id, once its intent is committed. Raises `AsteriskAway`, `StoreAway`."""
+        """Begin a call: its id, once its intent is committed. Raises `Unavailable`."""
         if not self.ready:
             raise AsteriskAway
         for _ in range(ID_ATTEMPTS):
@@ -69,9 +67,9 @@ class Switch:
                 await self._store.writer.commit(call)
             except Refusal as exc:
                 self._close(line)
-                self._store.writer.forget(call)
                 if isinstance(exc, IdTaken):
                     continue
+                self._store.writer.forget(call)
                 raise
             log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
             line.post(commands)
@@ -98,8 +96,9 @@ class Switch:
         """Take back the calls Asterisk still has, and end those it has not. Raises `ConnectionError`."""
         channels = {each["id"]: each["state"] for each in await self._list("channels")}
         bridges = [each["id"] for each in await self._list("bridges")]
+        seen_at = self._ari.heard_at or time.time()
         if not self._restored:
-            await self._restore()
+            seen_at = await self._restore()
         states: dict[str, dict[str, str]] = {}
         for channel, state in channels.items():
             owner = split(self._node, channel)
@@ -110,7 +109,7 @@ class Switch:
         log.info("calls adopted", calls=len(self._lines), orphans=len(orphans), stale_bridges=len(stale))
         self._spawn(self._sweep(orphans, stale), "sweep")
         for line in list(self._lines.values()):
-            for event in reconcile(line.call, states.get(line.call.call_id, {}), at=time.time()):
+            for event in reconcile(line.call, states.get(line.call.call_id, {}), at=time.time(), seen_at=seen_at):
                 line.note(event)
 
     def close(self) -> None:
@@ -128,7 +127,7 @@ class Switch:
         return Call(call_id=call_id, request=request, flow=FLOWS[request.kind], requested_at=now, now=now)
 
     def _open(self, call: Call) -> Line:
-        line = self._lines[call.call_id] = Line(call, self._around)
+        line = self._lines[call.call_id] = Line(call, self._here)
         self._live[call.request.account_id] += 1
         return line
 
@@ -164,16 +163,23 @@ class Switch:
 
     # -- all of Asterisk ---------------------------------------------------------------------
 
-    async def _restore(self) -> None:
+    async def _restore(self) -> float:
+        """Take the calls of the engine before us over from their rows; when it was last alive."""
         try:
             rows = await self._store.live_calls()
+            seen_at = await self._store.last_beat()
         except StoreAway as exc:
             raise ConnectionError("the store is away: nothing is adopted without it") from exc
         for row, legs in rows:
-            call = restore(row, legs, flow=FLOWS[row["kind"]], now=time.time())
+            try:
+                call = restore(row, legs, flow=FLOWS[row["kind"]], now=time.time())
+            except (KeyError, TypeError, ValueError) as exc:  # of another version: its channels are orphans
+                log.error("call not restored", call=row["call_id"], error=repr(exc))
+                continue
             self._open(call)
             self._clock.set(call.call_id, call.deadline)
         self._restored = True
+        return seen_at or time.time()
 
     async def _list(self, resource: str) -> list[dict[str, Any]]:
         reply = await getattr(self._ari, resource).list()

@@ -1,5 +1,6 @@
 """The aiohttp application: who asks, what for, and the answer, worded by the dialect."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -7,6 +8,7 @@ from typing import Any, Protocol
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from engine.accounts import Accounts
 from engine.api.dialect import Body, Dialect, Operation, Surroundings
@@ -17,6 +19,7 @@ from engine.errors import InvalidRequest, NotFound, OverCapacity, Refusal, Unava
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
+BODY_SECONDS = 5
 RETRY_AFTER_SECONDS = "5"
 RETRY_LATER = ("over_capacity", "unavailable", "store_away", "asterisk_away")
 
@@ -98,12 +101,22 @@ def _handler(api: Api, dialect: Dialect, operation: Operation) -> Callable[[web.
     async def handle(request: web.Request) -> web.Response:
         identity = dialect.identify(request.headers)
         account = api.accounts.authenticate(dialect.name, identity.account_id, identity.secret, ip=request.remote or "")
-        body = _json(await request.read()) if request.method != "GET" else {}
+        body = _json(await _read(request)) if request.method != "GET" else {}
         around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
         answer = await api.answer(account, operation.parse(body, around))
         return _response(200, operation.reply(answer))
 
     return handle
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError as exc:
+        raise InvalidRequest(f"the body did not arrive within {BODY_SECONDS} s") from exc
+    except (web.RequestPayloadError, HttpProcessingError) as exc:
+        raise InvalidRequest("the body can not be read") from exc
 
 
 def _json(raw: bytes) -> Body:
@@ -137,6 +150,11 @@ def _envelope(dialects: tuple[Dialect, ...]) -> Any:
             refusal, headers = WrongMethod(), {"Allow": exc.headers["Allow"]}
         except web.HTTPRequestEntityTooLarge:
             refusal = TooLarge()
+        except web.HTTPException as exc:
+            refusal = InvalidRequest(exc.reason)
+        except Exception:  # a fault of ours is no answer to anybody
+            log.exception("request failed", path=request.path)
+            refusal = Unavailable()
         if refusal.code in RETRY_LATER:
             headers["Retry-After"] = RETRY_AFTER_SECONDS
         status, body = dialect.refuse(refusal)

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +18,7 @@ from engine.ari.operation import Operation, Prepared
 from engine.ari.operations import OPERATIONS
 from engine.ari.socket import NO_ANSWER, REQUEST_SECONDS, Done, Reply, Socket
 
-SYNCHRONOUS_SOCKETS = 4
+BLOCKING_SOCKETS = 4
 STALE_SECONDS = 2.0
 BACKOFF_FIRST_SECONDS = 0.2
 BACKOFF_LAST_SECONDS = 5.0
@@ -53,7 +54,8 @@ class Ari:
         self._authorization = authorization
         self._url = url.rstrip("/") + "/ari/"
         self._socket: Socket | None = None
-        self._idle_sockets: list[Socket] = []  # for one synchronous operation at a time, each
+        self._blocking: dict[str, Socket | None] = {}  # for one synchronous operation each; None while it opens
+        self.heard_at: float | None = None  # when Asterisk was last heard of; None before that
         self.app = app
         self.replaced = False
         self.applications = Resource(self, OPERATIONS["applications"])
@@ -99,10 +101,35 @@ class Ari:
         prepared = operation.prepare(arguments)
         if not operation.synchronous and self._socket is not None and self._socket.open:
             return await self._socket.request(prepared)
-        for socket in self._idle_sockets if operation.synchronous else []:
-            if socket.idle:
-                return await socket.request(prepared)
-        return await self._request_http(prepared)
+        idle = await self._idle_socket() if operation.synchronous else None
+        if idle is None:
+            return await self._request_http(prepared)
+        reply = await idle.request(prepared)
+        if reply.status == 0:  # what waits in Asterisk would hold up the next request, too
+            idle.close()
+        return reply
+
+    async def _idle_socket(self) -> Socket | None:
+        """A socket that nothing waits on, opened where one of the four is not; None where all are busy."""
+        for socket in self._blocking.values():
+            if socket is not None and socket.idle:
+                return socket
+        # under names of their own, as the events of `app` belong to one socket
+        names = (f"{self.app}-{number}" for number in range(BLOCKING_SOCKETS))
+        name = next((name for name in names if self._missing(name)), None)
+        if name is None or self._socket is None:
+            return None
+        self._blocking[name] = None
+        try:
+            self._blocking[name] = socket = await self._open_socket(name)
+        except (WSError, OSError, TimeoutError):
+            del self._blocking[name]
+            return None
+        return socket
+
+    def _missing(self, name: str) -> bool:
+        socket = self._blocking.get(name)
+        return name not in self._blocking or (socket is not None and not socket.open)
 
     async def _request_http(self, prepared: Prepared) -> Reply:
         headers = {"Content-Type": "application/json"} if prepared.body else {}
@@ -142,6 +169,8 @@ class Ari:
             else:
                 log.warning("asterisk lost", app=self.app)
             finally:
+                if self._socket is not None:
+                    self.heard_at = time.time() - (asyncio.get_running_loop().time() - self._socket.heard_at)
                 self._socket = None
             await asyncio.sleep(wait_seconds * random.uniform(0.75, 1.25))
             wait_seconds = min(2 * wait_seconds, BACKOFF_LAST_SECONDS)
@@ -152,18 +181,19 @@ class Ari:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Socket]:
-        with ExitStack() as stack:
-            socket = await self._open_socket(stack, self.app)
+        socket = await self._open_socket(self.app)
+        try:
             allowed = [{"type": name} for name in EVENT_TYPES]
             filtered = await self.applications.filter(applicationName=self.app, filter={"allowed": allowed})
             if not filtered.done:
                 raise ConnectionError(f"Asterisk refused the event filter: {filtered.status}")
-            # under names of their own, as the events of `app` belong to one socket
-            apps = [f"{self.app}-{number}" for number in range(SYNCHRONOUS_SOCKETS)]
-            self._idle_sockets = [await self._open_socket(stack, app) for app in apps]
             yield socket
+        finally:
+            for each in (socket, *self._blocking.values()):
+                if each is not None:
+                    each.close()
 
-    async def _open_socket(self, stack: ExitStack, app: str) -> Socket:
+    async def _open_socket(self, app: str) -> Socket:
         url = f"{self._url.replace('http', 'ws', 1)}events?{urlencode({'app': app, 'subscribeAll': 'false'})}"
         _, socket = await ws_connect(
             Socket,
@@ -173,5 +203,4 @@ class Ari:
             logger_name="ari",
         )
         assert isinstance(socket, Socket)
-        stack.callback(socket.close)
         return socket

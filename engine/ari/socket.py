@@ -105,6 +105,7 @@ class Socket(WSListener):
 
     def close(self) -> None:
         """Close it at once."""
+        self._lose()
         self._transport.disconnect(graceful=False)
 
     # -- what picows calls -------------------------------------------------------------------
@@ -127,11 +128,14 @@ class Socket(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Nothing more will come."""
+        self._lose()
         if self._look is not None:
             self._look.cancel()
+        self._give_up(list(self._waiting))
+
+    def _lose(self) -> None:
         if not self._lost.done():
             self._lost.set_result(None)
-        self._give_up(list(self._waiting))
 
     def _note(self, message: Message) -> None:
         if message["type"] != "RESTResponse":

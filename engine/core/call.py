@@ -15,8 +15,10 @@ from engine.core.request import CallRequest, Side
 
 CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
-HANGUP = "hangup:"  # a deadline's name: try that leg's hang-up again
-HANGUP_AGAIN_SECONDS = 3.0
+# Names of deadlines: do this to that leg again, as Asterisk did not answer.
+HANGUP = "hangup:"
+UNMUTE = "unmute:"
+AGAIN_SECONDS = 1.0
 GRACE_SECONDS = 60  # how much later than ours Asterisk's own limits fire
 LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b"}
 
@@ -146,7 +148,7 @@ class Call:
             return []
         self.release_reason = reason
         self.ended_by = ended_by
-        self.deadlines.clear()
+        self.deadlines = {name: at for name, at in self.deadlines.items() if name.startswith(HANGUP)}
         hangups = [order for leg in self.legs.values() for order in self.hang_up(leg, reason)]
         return hangups + self.close_bridge()
 
@@ -173,6 +175,8 @@ class Call:
                     return []
                 if name.startswith(HANGUP):
                     return [c.Hangup(leg=name.removeprefix(HANGUP), cause=CAUSE_NORMAL)]
+                if name.startswith(UNMUTE):
+                    return [c.Unmute(leg=name.removeprefix(UNMUTE))]
             case e.Refused(command=command, status=status):
                 return self._note_refused(command, status)
             case e.Cancelled():
@@ -256,11 +260,14 @@ class Call:
         match command:
             case c.Dial(leg=name) if not self.legs[name].over:
                 # Ambiguous or refused, it is never repeated: the leg is given up.
-                return self.hang_up(self.legs[name], "refused")
+                return self.hang_up(self.legs[name], "refused" if status else "interrupted")
             case _ if status in GONE:  # the leg's end is on its way
                 return []
             case c.Hangup(leg=name) if not self.legs[name].over:
-                self.deadlines[HANGUP + name] = self.now + HANGUP_AGAIN_SECONDS
+                self.deadlines[HANGUP + name] = self.now + AGAIN_SECONDS
+                return []
+            case c.Unmute(leg=name) if status == 0 and self.still(command):
+                self.deadlines[UNMUTE + name] = self.now + AGAIN_SECONDS
                 return []
             case _ if isinstance(command, VITAL) and self.still(command):
                 return self.release("refused")

@@ -31,6 +31,7 @@ BY_US = {
     "ring_time": Outcome(Disposition.NOANSWER, "party", "did not answer in time"),
     "not_dialled": Outcome(Disposition.CANCEL, "us", "never dialled"),
     "refused": Outcome(Disposition.CHANUNAVAIL, "us", "Asterisk did not carry out a command for it"),
+    "interrupted": Outcome(Disposition.CONGESTION, "us", "cut off from Asterisk while dialling"),
     "unplaceable": Outcome(Disposition.CHANUNAVAIL, "us", "Asterisk knows no such endpoint"),
     "store_away": Outcome(Disposition.CONGESTION, "us", "the database was away"),
     "asterisk_away": Outcome(Disposition.CONGESTION, "us", "Asterisk did not answer"),
@@ -71,7 +72,7 @@ BY_CAUSE = {
     127: Outcome(Disposition.CONGESTION, "network", "interworking failure"),
 }
 UNKNOWN = Outcome(Disposition.CHANUNAVAIL, "network", "failed without a cause")
-LOST = Outcome(Disposition.CONGESTION, "us", "lost while the engine was away")
+LOST = Outcome(Disposition.CONGESTION, "us", "its end was not seen")
 
 
 def outcome(

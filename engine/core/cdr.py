@@ -34,22 +34,27 @@ class Cdr:
 
 
 def key_leg(call: Call) -> Leg:
-    """The leg a CDR tells of: the customer's that was answered, else the last one tried, else the agent's."""
-    customer = [leg for leg in call.legs.values() if leg.side == "customer"]
+    """The leg a CDR tells of: the customer's that was answered, else the last one rung, else the agent's."""
+    customer = [leg for leg in call.legs.values() if leg.side == "customer" and leg.dialed_at is not None]
     answered = [leg for leg in customer if leg.answered_at is not None]
-    return (answered or customer or list(call.legs.values()))[-1]
+    agent = [leg for leg in call.legs.values() if leg.side == "agent"]
+    return (answered or customer or agent)[-1]
 
 
 def cdr(call: Call, *, node: str) -> Cdr:
     """The CDR of an ended call.
 
     `duration` runs from the leg's creation and `billsec` from its answer, both to its end; a leg
-    that was dialled in vain has a `billsec` of 0.0, one that was never dialled has neither.
+    that was dialled in vain has a `billsec` of 0.0, one that was never dialled has neither. An agent
+    that answered without the customer being rung was not answered to: the outcome is the customer's.
     """
     leg = key_leg(call)
     assert leg.ended_at is not None
     dialed = leg.dialed_at is not None
-    outcome = leg.outcome
+    customer = call.latest("customer")
+    in_vain = customer is not None and leg.side == "agent"
+    outcome = customer.outcome if in_vain and customer else leg.outcome
+    answered_at = None if in_vain else leg.answered_at
     return Cdr(
         request_id=call.call_id,
         account_id=call.request.account_id,
@@ -64,9 +69,9 @@ def cdr(call: Call, *, node: str) -> Cdr:
         ended_by=call.ended_by or leg.ended_by,
         call_date=leg.ended_at,
         created_at=leg.created_at,
-        answered_at=leg.answered_at,
+        answered_at=answered_at,
         ended_at=leg.ended_at if dialed else None,
-        billsec=_span(leg.answered_at, leg.ended_at) if dialed else None,
+        billsec=_span(answered_at, leg.ended_at) if dialed else None,
         duration=_span(leg.created_at, leg.ended_at) if dialed else None,
         channel=leg_id(node, call.call_id, leg.name) if dialed else "",
         digits=call.digits,

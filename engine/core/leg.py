@@ -36,11 +36,6 @@ class Leg:
         return self.created_at is not None and not self.over and self.hangup_reason is None
 
     @property
-    def talking(self) -> bool:
-        """It has answered and is not given up."""
-        return self.answered_at is not None and self.usable
-
-    @property
     def state(self) -> str:
         """One word for a person: placing, created, dialing, ringing, up or ended."""
         if self.over:

@@ -5,30 +5,34 @@ from collections.abc import Iterator, Mapping
 from engine.core import events as e
 from engine.core.call import Call
 from engine.core.commands import Dial
+from engine.core.leg import Leg
 
 UP = "Up"
 RINGING = ("Ring", "Ringing")
 
 
-def reconcile(call: Call, channel_states: Mapping[str, str], *, at: float) -> list[e.Event]:
+def reconcile(call: Call, channel_states: Mapping[str, str], *, at: float, seen_at: float) -> list[e.Event]:
     """The events that bring a call up to what Asterisk has: `channel_states` maps leg name to ARI's state.
 
-    A leg without a channel has ended. One that is still Down may or may not have been dialled: it is
-    never dialled again but given up.
+    A leg without a channel has ended, as far as we know when Asterisk was last seen. One that is still
+    Down and sent no early media may or may not have been dialled: it is never dialled again but given up.
     """
-    open_legs = [leg.name for leg in call.legs.values() if not leg.over]
-    missed = [event for name in open_legs for event in _missed(name, channel_states.get(name), at)]
-    return [*missed, e.TakenBack(at=at)]
+    open_legs = [leg for leg in call.legs.values() if not leg.over]
+    # The last placed first: a customer lost together with its agent was lost, not given up.
+    ended = [leg for leg in reversed(open_legs) if leg.name not in channel_states]
+    found = [leg for leg in open_legs if leg.name in channel_states]
+    return [
+        *(e.Ended(leg=leg.name, at=min(at, seen_at), estimated=True) for leg in ended),
+        *(event for leg in found for event in _found(leg, channel_states[leg.name], at)),
+        e.TakenBack(at=at),
+    ]
 
 
-def _missed(leg: str, state: str | None, at: float) -> Iterator[e.Event]:
-    if state is None:
-        yield e.Ended(leg=leg, at=at, estimated=True)
-        return
-    yield e.Found(leg=leg, at=at)
+def _found(leg: Leg, state: str, at: float) -> Iterator[e.Event]:
+    yield e.Found(leg=leg.name, at=at)
     if state == UP:
-        yield e.Answered(leg=leg, at=at)
-    elif state in RINGING:
-        yield e.Rang(leg=leg, at=at)
+        yield e.Answered(leg=leg.name, at=at)
+    elif state in RINGING or leg.rang_at is not None:
+        yield e.Rang(leg=leg.name, at=at)
     else:
-        yield e.Refused(at=at, command=Dial(leg=leg, ring_seconds=0), status=0)
+        yield e.Refused(at=at, command=Dial(leg=leg.name, ring_seconds=0), status=0)

@@ -7,14 +7,10 @@ import asyncpg
 import orjson
 
 COMMAND_SECONDS = 2.0
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InsufficientResourcesError,  # its disk or its connections are full
-    asyncpg.OperatorInterventionError,  # it is shut down or starting
-)
+# Postgres does not answer, or not as it should: not connected, shutting down, full, read-only, locked out …
+AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# A row that can not be written, whenever it is tried.
+UNWRITABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, TypeError, OverflowError)
 
 TIMES = ("_at", "_date")
 

@@ -29,6 +29,19 @@ WITH new_calls AS (
 )
 SELECT call_id FROM new_calls
 
+-- name: forget
+-- Take back calls that nobody was told of: their write may have come through after we gave it up.
+WITH gone AS (DELETE FROM calls WHERE call_id = ANY ($1::text[]) RETURNING call_id)
+DELETE FROM legs USING gone WHERE legs.call_id = gone.call_id
+
+-- name: beat
+-- The node is alive now.
+INSERT INTO nodes (node, seen_at) VALUES ($1, now()) ON CONFLICT (node) DO UPDATE SET seen_at = now()
+
+-- name: last_beat
+-- When the node was last alive.
+SELECT seen_at FROM nodes WHERE node = $1
+
 -- name: live_calls
 -- The node's calls that have not ended: what an engine that starts takes back.
 SELECT * FROM calls WHERE node = $1 AND ended_at IS NULL

@@ -9,13 +9,12 @@ from engine.core import rows
 from engine.core.call import Call
 from engine.core.cdr import cdr
 from engine.errors import IdTaken, StoreAway
-from engine.store.connection import AWAY, connect, to_database
+from engine.store.connection import AWAY, UNWRITABLE, connect, to_database
 from engine.store.queries import QUERIES
 
 LAZY_SECONDS = 0.25  # how long a fact nobody waits for, or a CDR, may wait for company
 RETRY_SECONDS = 0.5
 BATCH_CALLS = 200
-UNWRITABLE = (asyncpg.PostgresError, ValueError, TypeError, OverflowError)  # what a bad row may raise
 
 log = structlog.get_logger()
 
@@ -29,6 +28,7 @@ class Writer:
         self._connection: asyncpg.Connection | None = None
         self._lazy: dict[str, Call] = {}  # noted, to be written within LAZY_SECONDS
         self._pending: dict[str, Call] = {}  # to be written now
+        self._forgotten: list[str] = []  # refused, though their write may have come through
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -52,9 +52,10 @@ class Writer:
         await waiting
 
     def forget(self, call: Call) -> None:
-        """Write nothing more of a call that was not accepted."""
+        """Write nothing more of a call that was refused, and take back what may have been written."""
         self._lazy.pop(call.call_id, None)
         self._pending.pop(call.call_id, None)
+        self._forgotten.append(call.call_id)
 
     def _hurry(self) -> None:
         if self._alarm is not None:
@@ -74,40 +75,51 @@ class Writer:
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
 
-    async def flush(self) -> None:
-        """Write all that was noted."""
-        self._hurry()
-        await self._write_pending()
-
     async def _write_pending(self) -> None:
-        while self._pending:
-            calls = [self._pending.pop(call_id) for call_id in list(self._pending)[:BATCH_CALLS]]
-            try:
-                await self._write(calls)
-            except AWAY as exc:
-                self._keep(calls, exc)
-                return
+        calls: list[Call] = []
+        try:
+            connection = await self._connected()
+            while self._pending:
+                calls = [self._pending.pop(call_id) for call_id in list(self._pending)[:BATCH_CALLS]]
+                await self._write(connection, calls)
+                calls = []
+        except AWAY as exc:
+            self._give_back(calls)
+            self._mark_away(exc)
+        except asyncio.CancelledError:
+            self._give_back(calls)
+            raise
+        else:
             if self.away:
-                log.info("store is back", pending=len(self._pending))
-                self.away = False
+                log.info("store is back")
+            self.away = False
+
+    async def _connected(self) -> asyncpg.Connection:
+        """A connection that works, after an outage; what was refused meanwhile is taken back first."""
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            connection = self._connection = await connect(self._url)
+        if self.away:
+            await connection.execute("SELECT 1")
+        if self._forgotten:
+            await connection.execute(QUERIES["forget"], self._forgotten)
+            self._forgotten.clear()
+        return connection
 
     async def close(self) -> None:
-        """Write what is pending, then disconnect."""
-        await self.flush()
+        """Write what was noted, then disconnect; `run` is to have ended."""
+        self._hurry()
+        await self._write_pending()
         if self._connection is not None:
             await self._connection.close(timeout=1)
 
-    async def _write(self, calls: list[Call]) -> None:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._url)
+    async def _write(self, connection: asyncpg.Connection, calls: list[Call]) -> None:
         try:
-            known = await self._insert(self._connection, calls)
+            known = await self._insert(connection, calls)
         except UNWRITABLE as exc:
-            if isinstance(exc, AWAY) and not isinstance(exc, ValueError):
-                raise
             if len(calls) > 1:  # one bad row must not take the others with it
                 for call in calls:
-                    await self._write([call])
+                    await self._write(connection, [call])
                 return
             log.error("call not written", call=calls[0].call_id, error=str(exc))
             known = set()
@@ -123,12 +135,14 @@ class Writer:
         )
         return {row["call_id"] for row in written}
 
-    def _keep(self, calls: list[Call], exc: BaseException) -> None:
+    def _give_back(self, calls: list[Call]) -> None:
+        self._pending = {call.call_id: call for call in calls} | self._pending
+
+    def _mark_away(self, exc: BaseException) -> None:
         if not self.away:
-            log.error("store is away", error=str(exc) or type(exc).__name__, pending=len(calls))
+            log.error("store is away", error=str(exc) or type(exc).__name__, pending=len(self._pending))
         self.away = True
-        for call in calls:
-            self._pending.setdefault(call.call_id, call)
+        for call in list(self._pending.values()):
             self._answer(call, StoreAway())
 
     def _answer(self, call: Call, error: Exception | None) -> None:

@@ -1,5 +1,6 @@
 """The HTTP APIs over real sockets and a real Postgres: who may ask, what is answered, how it is refused."""
 
+import asyncio
 import io
 from typing import Any
 
@@ -70,6 +71,36 @@ async def test_a_body_that_is_none_is_refused(
     reply = await client.post("/api/click2call", data=io.BytesIO(body))
     assert (reply.status, await reply.json()) == (status, refused(message))
     assert switch.started == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_what_it_says_is_refused(client: Client, encoding: str) -> None:
+    reply = await client.post("/api/click2call", data=b"hello", headers={"Content-Encoding": encoding})
+    assert (reply.status, (await reply.json())["response"]["success"]) == (400, "false")
+
+
+async def test_what_is_wrong_below_the_api_is_the_clients_error_too(client: Client) -> None:
+    reply = await client.post("/api/click2call", json=CALL, headers={"Expect": "bogus"})
+    assert reply.status == 417
+
+
+async def test_a_body_that_never_comes_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.api.app.BODY_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(
+        b"POST /api/click2call HTTP/1.1\r\nHost: x\r\naccount: account_1\r\nauth: secret of account_1\r\n"
+        b"Content-Length: 10\r\n\r\n{"
+    )
+    async with asyncio.timeout(3):
+        assert b"400 Bad Request" in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_fault_of_ours_is_503_and_never_500(client: Client, switch: SwitchDouble) -> None:
+    switch.failure = RuntimeError("a bug")
+    reply = await client.post("/api/click2call", json=CALL)
+    assert (reply.status, (await reply.json())["response"]["success"]) == (503, "false")
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

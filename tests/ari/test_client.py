@@ -79,6 +79,19 @@ async def test_each_blocking_command_has_a_socket_of_its_own_and_then_http() -> 
         assert [reply.status for reply in await asyncio.gather(*adding)] == [0, 0, 0, 0, 204, 204]
 
 
+async def test_a_socket_that_got_stuck_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.ari.socket.REQUEST_SECONDS", 0.5)
+    async with FakeAsterisk.run() as fake, connected(fake, Ears()) as ari:
+        assert (await ari.bridges.addChannel(bridgeId="b", channel="x")).done
+        fake.stuck = "addChannel"
+        assert (await ari.bridges.addChannel(bridgeId="b", channel="x")).status == 0
+        fake.stuck = ""
+        stuck = len(fake.sockets)
+        assert (await ari.bridges.addChannel(bridgeId="b", channel="x")).done
+        assert len(fake.connected_at) == 3  # events, the one that got stuck, the one in its place
+        assert len(fake.sockets) <= stuck
+
+
 async def test_what_is_sent_at_once_keeps_its_order() -> None:
     async with FakeAsterisk.run() as fake, connected(fake, Ears()) as ari:
         replies: list[int] = []

@@ -33,7 +33,9 @@ class Life:
         """Live until nothing is left to happen."""
         for _ in range(STEPS):
             self.now += self.random.expovariate(5)
-            acts = [self._party] * bool(self.channels) + [self._order] * 2 * bool(self.orders)
+            # Once the call is released nobody helps it: it has to end its legs by itself.
+            waiting = self.call.releasing and not self.orders and not self.events
+            acts = [self._party] * (bool(self.channels) and not waiting) + [self._order] * 2 * bool(self.orders)
             acts += [self._event] * 2 * bool(self.events) + [self._deadline] * (self.call.deadline is not None)
             acts += [self._restart] * (self.random.random() < 0.005)
             acts += [self._cancel] * (self.random.random() < 0.005)
@@ -41,7 +43,10 @@ class Life:
                 break
             self.random.choice(acts)()
             if not self.orders and not self.events and self.call.bridged_at and not self.call.releasing:
-                assert not self.muted & self.channels.keys(), "bridged, but one can not be heard"
+                unheard = {
+                    leg for leg in self.muted & self.channels.keys() if f"unmute:{leg}" not in self.call.deadlines
+                }
+                assert not unheard, "bridged, but one can not be heard"
         else:
             raise AssertionError("the call does not end")
 
@@ -102,7 +107,7 @@ class Life:
         self.events.clear()
         row, legs = self.saved
         self.call = restore(row, legs, flow=self.call.flow, now=self.now)
-        for event in reconcile(self.call, self.channels, at=self.now):
+        for event in reconcile(self.call, self.channels, at=self.now, seen_at=self.now):
             self._note(event)
 
     # -- what the call orders --------------------------------------------------------------

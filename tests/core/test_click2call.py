@@ -190,11 +190,24 @@ def test_an_ambiguous_dial_is_given_up_and_never_repeated(call: Call) -> None:
 def test_a_hang_up_without_an_answer_is_tried_again_until_the_leg_is_gone(call: Call) -> None:
     (hangup, *_) = after(call, *B_RINGS, Cancelled(at=107))
     assert call.note(Refused(at=110, command=hangup, status=0)) == []
-    assert call.deadline == 113
-    assert call.note(DeadlinePassed(name="hangup:a1", at=113)) == [Hangup(leg="a1", cause=16)]
-    call.note(Refused(at=116, command=hangup, status=0))
-    call.note(Ended(leg="a1", at=117))
+    assert call.deadline == 111
+    assert call.note(DeadlinePassed(name="hangup:a1", at=111)) == [Hangup(leg="a1", cause=16)]
+    call.note(Refused(at=114, command=hangup, status=0))
+    call.note(Ended(leg="a1", at=114.5))
     assert call.deadline is None
+
+
+def test_a_hang_up_is_tried_again_though_the_call_was_released_meanwhile(call: Call) -> None:
+    (hangup,) = after(call, *B_RINGS, DeadlinePassed(name="ring:b1", at=135.1))
+    call.note(Refused(at=138, command=hangup, status=0))
+    call.note(Ended(leg="a1", at=138.5, cause=16))
+    assert call.note(DeadlinePassed(name="hangup:b1", at=139)) == [Hangup(leg="b1", cause=16)]
+
+
+def test_an_unmute_without_an_answer_is_done_again(call: Call) -> None:
+    (unmute,) = after(call, *B_ANSWERS)
+    assert call.note(Refused(at=113, command=unmute, status=0)) == []
+    assert call.note(DeadlinePassed(name="unmute:a1", at=114)) == [unmute]
 
 
 def test_a_bridge_that_can_not_be_opened_ends_the_call(call: Call) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ import aiohttp
 
 from tests.live.lab import settings
 
-LEGWORK = Path(__file__).resolve().parents[2] / ".venv/bin/legwork"
+ROOT = Path(__file__).resolve().parents[2]
+LEGWORK = ROOT / ".venv/bin/legwork"
 CALLER_ID = "15168148111"
 POLL_SECONDS = 0.1
 
@@ -62,7 +64,7 @@ class Api:
 
 async def legwork(*arguments: str) -> tuple[int, str]:
     """Run the command line as an operator would; exit code and what it printed."""
-    environment = Path(LEGWORK.parents[2] / ".lab/lab.env")
+    environment = ROOT / ".lab/lab.env"
     process = await asyncio.create_subprocess_exec(
         LEGWORK,
         "--env",
@@ -75,6 +77,23 @@ async def legwork(*arguments: str) -> tuple[int, str]:
     output, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, output.decode()
+
+
+async def make_up() -> str:
+    """What `make up` does once everything is installed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "docker.lab",
+        "up",
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
 
 
 async def ari(path: str) -> Any:

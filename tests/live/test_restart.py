@@ -3,36 +3,16 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.live.engine import Api, ari, left_in_asterisk, legwork
+from tests.live.engine import Api, ari, left_in_asterisk, legwork, make_up
 from tests.live.lab import read, recordings, settings, tones
 from tests.live.wire import Wire, answer, first
 
 pytestmark = [pytest.mark.asyncio(loop_scope="function"), pytest.mark.timeout(120)]
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-async def make_up() -> str:
-    """What `make up` does once everything is installed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "docker.lab",
-        "up",
-        cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()
 
 
 def engine_pid() -> int:
@@ -41,11 +21,12 @@ def engine_pid() -> int:
 
 async def test_a_killed_engine_is_brought_back_alone_and_takes_its_calls_back() -> None:
     line = 53 * int(time.time()) % 1000
-    agent, destination, ringing = (f"9199100{line:03}{row}" for row in ("01", "02", "30"))
+    agent, destination, ringing, speaking = (f"9199100{line:03}{row}" for row in ("01", "02", "30", "90"))
     api, wire = await Api.open(), Wire.open()
     try:
         talking = await api.call(agent, destination)
         waiting = await api.call(f"9199100{(line + 1) % 1000:03}03", ringing)
+        early = await api.call(f"9199100{(line + 2) % 1000:03}04", speaking)
         await asyncio.sleep(2)
         counted = await api.get("/api/get_live_call_statistics")
         assert counted["result"]["live_calls_c2c"] >= 2
@@ -57,10 +38,10 @@ async def test_a_killed_engine_is_brought_back_alone_and_takes_its_calls_back() 
         await asyncio.sleep(2)
         _, live = await legwork("calls", "--json")
         assert talking in live
-        for request_id in (talking, waiting):
+        for request_id in (talking, waiting, early):
             assert await legwork("hangup", request_id) == (0, "")
         cdr = await api.cdr(talking)
-        given_up = await api.cdr(waiting)
+        given_up, unheard = await api.cdr(waiting), await api.cdr(early)
     finally:
         wire.close()
         await api.http.close()
@@ -69,8 +50,9 @@ async def test_a_killed_engine_is_brought_back_alone_and_takes_its_calls_back() 
     assert cdr["billsec"] == pytest.approx(first(dialog, "BYE").at - answer(dialog).at, abs=0.2)
     assert cdr["billsec"] > 6
     assert (given_up["dial_status"], given_up["dialed_number"]) == ("CANCEL", ringing)
-    assert [wire.dialled(number) for number in (agent, destination, ringing)] == [1, 1, 1]
-    assert await left_in_asterisk({talking, waiting}) == []
+    assert (unheard["dial_status"], unheard["dialed_number"]) == ("CANCEL", speaking)
+    assert [wire.dialled(number) for number in (agent, destination, ringing, speaking)] == [1, 1, 1, 1]
+    assert await left_in_asterisk({talking, waiting, early}) == []
     await asyncio.sleep(1.2)
     (heard,) = tones(read(recordings(destination)[-1]), [450])
     assert heard.seconds == pytest.approx(cdr["billsec"], abs=0.4)  # the talk had no hole

@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from engine.core.call import Call
@@ -36,9 +37,8 @@ def ended(call: Call) -> Call:
 
 
 async def written(store: Store, call: Call) -> None:
-    """Wait until all that was noted is written."""
-    store.writer.note(call)
-    await store.writer.flush()
+    """Wait until the call is written as it is."""
+    await store.writer.commit(call)
 
 
 async def test_a_committed_call_is_there_with_its_legs_and_can_be_restored(store: Store) -> None:
@@ -97,15 +97,13 @@ async def test_a_call_without_a_row_it_can_have_does_not_take_others_with_it(sto
 async def test_while_postgres_is_away_nothing_is_lost_and_waiters_are_told(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: Any) -> Any:
-        raise ConnectionRefusedError("no Postgres")
-
     monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
     with monkeypatch.context() as outage:
         outage.setattr(Writer, "_insert", away)
+        refused = new_call("refused000")
         with pytest.raises(StoreAway):
-            await store.writer.commit(new_call("refused000"))
-        store.writer.forget(new_call("refused000"))
+            await store.writer.commit(refused)
+        store.writer.forget(refused)
         began = time.monotonic()
         with pytest.raises(StoreAway):  # known to be away: told at once
             await store.writer.commit(new_call("refused001"))
@@ -115,7 +113,75 @@ async def test_while_postgres_is_away_nothing_is_lost_and_waiters_are_told(
         while await store.cdr("kept000000") is None:
             await asyncio.sleep(0.02)
     assert await store.call("refused000") is None
-    assert not store.writer.away
+
+
+async def test_after_an_outage_with_nothing_to_write_calls_are_taken_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
+    refused = new_call("refused000")
+    with monkeypatch.context() as outage:
+        outage.setattr(Writer, "_insert", away)
+        with pytest.raises(StoreAway):
+            await store.writer.commit(refused)
+        store.writer.forget(refused)
+    await until_back(store)
+    await store.writer.commit(new_call())
+
+
+async def test_a_refused_call_whose_write_came_through_all_the_same_is_taken_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
+    original = Writer._insert
+
+    async def written_and_lost(self: Writer, connection: Any, calls: list[Call]) -> set[str]:
+        await original(self, connection, calls)
+        raise TimeoutError
+
+    refused = new_call("refused000")
+    with monkeypatch.context() as outage:
+        outage.setattr(Writer, "_insert", written_and_lost)
+        with pytest.raises(StoreAway):
+            await store.writer.commit(refused)
+        store.writer.forget(refused)
+    await until_back(store)
+    assert await store.live_calls() == []
+
+
+async def test_a_write_that_is_cut_off_by_the_end_is_done_by_the_end(database_url: str) -> None:
+    blocker = await connect(database_url)
+    call = new_call("cut0000000")
+    async with Store.open(database_url, node="n1") as store:
+        running = asyncio.create_task(store.writer.run())
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
+            committing = asyncio.create_task(store.writer.commit(call))
+            await asyncio.sleep(0.2)
+            running.cancel()
+            await asyncio.wait([running])
+        await store.writer.close()
+        await committing
+        assert await store.call("cut0000000") is not None
+    await blocker.close()
+
+
+async def away(*_: Any) -> Any:
+    """A Postgres that refuses, whichever way."""
+    raise asyncpg.ObjectNotInPrerequisiteStateError("database is not accepting connections")
+
+
+async def until_back(store: Store) -> None:
+    async with asyncio.timeout(3):
+        while store.writer.away:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_beat_says_when_the_node_was_last_alive(store: Store) -> None:
+    await store.beat()
+    found = await store.last_beat()
+    assert found is not None
+    assert abs(found - time.time()) < 2
 
 
 async def test_reading_from_no_postgres_is_store_away(database_url: str) -> None:

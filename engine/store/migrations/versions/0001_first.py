@@ -38,6 +38,7 @@ CREATE TABLE calls (
     hangup_asked_at timestamptz
 )
 """,
+    "CREATE TABLE nodes (node text PRIMARY KEY, seen_at timestamptz NOT NULL)",
     "CREATE INDEX calls_live ON calls (node) WHERE ended_at IS NULL",
     """
 CREATE TABLE legs (
