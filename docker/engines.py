@@ -1,6 +1,7 @@
 """The lab's engines: started in the background, found again, stopped."""
 
 import contextlib
+import hashlib
 import os
 import signal
 import subprocess
@@ -27,7 +28,14 @@ def settings(choices: Choices, *, node: int, database_url: str) -> dict[str, str
         "LEGWORK_HTTP_HOST": "127.0.0.1",
         "LEGWORK_HTTP_PORT": str(choices.http(node)),
         "LEGWORK_STATE_DIR": str(state_dir(node)),
+        "LEGWORK_BUILD": build(),  # read by nobody: an engine of older code is not "told the same"
     }
+
+
+def build() -> str:
+    """The fingerprint of the engine's code."""
+    files = sorted(path for path in (ROOT / "engine").rglob("*") if path.suffix in (".py", ".sql"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def state_dir(node: int) -> Path:
