@@ -1,5 +1,6 @@
 """One live call on this node: events in, commands out, one behind the other."""
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -92,7 +93,9 @@ class Line:
 
     def _send(self, command: c.Command) -> None:
         if isinstance(command, c.SaveIntent):
-            self._wait(command, self._save_intent(command.leg))
+            self._waited_for = command
+            committed = self._node.writer.commit(self.call)
+            committed.add_done_callback(partial(self._saved, command.leg, time.monotonic()))
             return
         if isinstance(command, c.CreateLeg) and not self._node.ari.ready:
             self._not_placed(command.leg, "asterisk_away")
@@ -102,47 +105,45 @@ class Line:
         if self._arrived is not None:
             self._reaction_seconds.append(time.monotonic() - self._arrived)
             self._arrived = None
+        if isinstance(command, c.AddToBridge):  # the rest has to find the legs in the bridge
+            self._waited_for = command
         if not ari.send(resource, nickname, arguments, partial(self._replied, command)):
-            self._wait(command, self._request(command, getattr(ari, resource), nickname, arguments))
+            self._waited_for = command
+            self._node.spawn(self._request(command, getattr(ari, resource), nickname, arguments), "request")
 
-    def _wait(self, command: c.Command, work: Coroutine[Any, Any, None]) -> None:
-        self._waited_for = command
-
-        async def waited() -> None:
-            try:
-                await work
-            except Exception:  # a fault of ours costs this one call, never the others
-                log.exception("command failed", call=self.call.call_id, command=type(command).__name__)
-                self.note(e.Cancelled(at=time.time()))
-            self._waited_for = None
-            self._send_orders()
-
-        self._node.spawn(waited(), f"call {self.call.call_id}")
-
-    async def _save_intent(self, leg: str) -> None:
-        began = time.monotonic()
-        try:
-            await self._node.writer.commit(self.call)
-        except Refusal as exc:
-            self._not_placed(leg, exc.code)
+    def _saved(self, leg: str, began: float, committed: asyncio.Future[None]) -> None:
         waited = time.monotonic() - began
         self._commit_seconds.append(waited)
         if self._arrived is not None:
             self._arrived += waited
+        if committed.cancelled():
+            return
+        refusal = committed.exception()
+        if refusal is not None:
+            self._not_placed(leg, refusal.code if isinstance(refusal, Refusal) else "store_away")
+        self._go_on()
 
     async def _request(self, command: c.Command, resource: Any, nickname: str, arguments: dict[str, object]) -> None:
         self._replied(command, await getattr(resource, nickname)(**arguments))
 
     def _replied(self, command: c.Command, reply: Reply) -> None:
-        if reply.done:
-            return
-        log.info("command refused", call=self.call.call_id, command=type(command).__name__, status=reply.status)
+        if not reply.done:
+            self._refused(command, reply.status)
+        if command is self._waited_for:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._waited_for = None
+        self._send_orders()
+
+    def _refused(self, command: c.Command, status: int) -> None:
+        log.info("command refused", call=self.call.call_id, command=type(command).__name__, status=status)
         if not isinstance(command, c.CreateLeg):
-            self.note(e.Refused(at=time.time(), command=command, status=reply.status))
-        elif reply.status:
+            self.note(e.Refused(at=time.time(), command=command, status=status))
+        elif status:
             self._not_placed(command.leg, "unplaceable")
         else:
-            self._node.spawn(self._settle(command.leg), f"settle {self.call.call_id}")
+            self._node.spawn(self._settle(command.leg), "settle")
 
     async def _settle(self, leg: str) -> None:
         """No answer to a create: if the channel is there, only the answer was lost."""

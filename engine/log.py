@@ -1,11 +1,13 @@
 """Logs: one JSON line a fact on standard output, numbers masked, secrets never."""
 
+import asyncio
+import atexit
 import re
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
@@ -17,12 +19,40 @@ IDS = frozenset({"call", "node", "app", "version"})
 
 def configure() -> None:
     """Send structlog's lines to standard output."""
+    journal = Journal(sys.stdout.buffer)
+    atexit.register(journal.close_turn)
     structlog.configure(
         processors=[structlog.processors.format_exc_info, mask, render],
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, journal)),
         wrapper_class=structlog.make_filtering_bound_logger(20),
         cache_logger_on_first_use=True,
     )
+
+
+class Journal:
+    """A file that writes what was logged in one turn of the event loop at once."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._lines: list[bytes] = []
+
+    def write(self, line: bytes) -> None:
+        """Keep the line for the end of this turn; without a loop, write it now."""
+        self._lines.append(line)
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.close_turn)
+            except RuntimeError:
+                self.close_turn()
+
+    def flush(self) -> None:
+        """Nothing: each turn's lines are flushed together."""
+
+    def close_turn(self) -> None:
+        """Write what was kept."""
+        lines, self._lines = self._lines, []
+        self._file.write(b"".join(lines))
+        self._file.flush()
 
 
 def mask(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

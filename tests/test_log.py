@@ -1,10 +1,12 @@
 """The log: numbers masked but for their last four digits, secrets never."""
 
+import asyncio
+import io
 from typing import Any
 
 import pytest
 
-from engine.log import mask
+from engine.log import Journal, mask
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,22 @@ from engine.log import mask
 )
 def test_a_line_is_masked(line: dict[str, Any], masked: dict[str, Any]) -> None:
     assert mask(None, "info", line) == masked
+
+
+def test_lines_of_one_turn_are_written_together_and_none_is_lost() -> None:
+    file = io.BytesIO()
+    journal = Journal(file)
+    journal.write(b"before\n")
+    assert file.getvalue() == b"before\n"
+
+    async def turn() -> None:
+        journal.write(b"one\n")
+        journal.write(b"two\n")
+        assert file.getvalue() == b"before\n"
+        await asyncio.sleep(0)
+        assert file.getvalue() == b"before\none\ntwo\n"
+        journal.write(b"last\n")
+
+    asyncio.run(turn())
+    journal.close_turn()
+    assert file.getvalue().endswith(b"last\n")

@@ -111,6 +111,8 @@ def _handler(api: Api, dialect: Dialect, operation: Operation) -> Callable[[web.
 
 async def _read(request: web.Request) -> bytes:
     try:
+        if request.content.is_eof():  # it is here already
+            return await request.read()
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
     except TimeoutError as exc:

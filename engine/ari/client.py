@@ -85,12 +85,14 @@ class Ari:
     def send(self, resource: str, nickname: str, arguments: dict[str, object], done: Done) -> bool:
         """Send an operation behind those sent before; `done` is called with the reply.
 
-        False where it can not be sent so: it is synchronous, or the websocket is down.
+        What may block is not behind the others but on a socket that nothing else waits on. False where
+        it can not be sent so.
         """
         operation = OPERATIONS[resource][nickname]
-        if operation.synchronous or self._socket is None or not self._socket.open:
+        socket = self._idle_socket() if operation.synchronous else self._socket
+        if socket is None or not socket.open:
             return False
-        self._socket.send(operation.prepare(arguments), done)
+        socket.send(operation.prepare(arguments), done)
         return True
 
     async def request(self, operation: Operation, /, **arguments: object) -> Reply:
@@ -101,19 +103,15 @@ class Ari:
         prepared = operation.prepare(arguments)
         if not operation.synchronous and self._socket is not None and self._socket.open:
             return await self._socket.request(prepared)
-        idle = await self._idle_socket() if operation.synchronous else None
-        if idle is None:
-            return await self._request_http(prepared)
-        reply = await idle.request(prepared)
-        if reply.status == 0:  # what waits in Asterisk would hold up the next request, too
-            idle.close()
-        return reply
+        idle = (self._idle_socket() or await self._open_blocking()) if operation.synchronous else None
+        return await (idle.request(prepared) if idle is not None else self._request_http(prepared))
 
-    async def _idle_socket(self) -> Socket | None:
-        """A socket that nothing waits on, opened where one of the four is not; None where all are busy."""
-        for socket in self._blocking.values():
-            if socket is not None and socket.idle:
-                return socket
+    def _idle_socket(self) -> Socket | None:
+        """An open socket that nothing waits on."""
+        return next((socket for socket in self._blocking.values() if socket is not None and socket.idle), None)
+
+    async def _open_blocking(self) -> Socket | None:
+        """A socket for blocking requests, where one of the four is not open."""
         # under names of their own, as the events of `app` belong to one socket
         names = (f"{self.app}-{number}" for number in range(BLOCKING_SOCKETS))
         name = next((name for name in names if self._missing(name)), None)
@@ -121,7 +119,7 @@ class Ari:
             return None
         self._blocking[name] = None
         try:
-            self._blocking[name] = socket = await self._open_socket(name)
+            self._blocking[name] = socket = await self._open_socket(name, blocking=True)
         except (WSError, OSError, TimeoutError):
             del self._blocking[name]
             return None
@@ -193,10 +191,10 @@ class Ari:
                 if each is not None:
                     each.close()
 
-    async def _open_socket(self, app: str) -> Socket:
+    async def _open_socket(self, app: str, *, blocking: bool = False) -> Socket:
         url = f"{self._url.replace('http', 'ws', 1)}events?{urlencode({'app': app, 'subscribeAll': 'false'})}"
         _, socket = await ws_connect(
-            Socket,
+            lambda: Socket(blocking=blocking),
             url,
             extra_headers={"Authorization": self._authorization},
             websocket_handshake_timeout=REQUEST_SECONDS,

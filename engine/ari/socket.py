@@ -41,9 +41,13 @@ Message = dict[str, Any]
 
 
 class Socket(WSListener):
-    """An open websocket. Events are held until `listen` says who takes them."""
+    """An open websocket. Events are held until `listen` says who takes them.
 
-    def __init__(self) -> None:
+    One for blocking requests closes when one of them gets no answer: Asterisk would hold up the next, too.
+    """
+
+    def __init__(self, *, blocking: bool = False) -> None:
+        self._blocking = blocking
         self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count(1)
         self._waiting: dict[str, tuple[float, Done]] = {}  # in the order sent
@@ -95,11 +99,12 @@ class Socket(WSListener):
             take(message)
 
     async def stay(self) -> None:
-        """Beat until the socket is lost; one that is silent for 1.5 s is."""
+        """Beat, while nothing else is heard, until the socket is lost; one that is silent for 1.5 s is."""
         while not self._lost.done():
-            if self._loop.time() - self.heard_at > SILENCE_SECONDS:
+            silent_seconds = self._loop.time() - self.heard_at
+            if silent_seconds > SILENCE_SECONDS:
                 self.close()
-            else:
+            elif silent_seconds > BEAT_SECONDS / 2:
                 self._transport.send_ping()
             await asyncio.wait([self._lost], timeout=BEAT_SECONDS)
 
@@ -151,5 +156,8 @@ class Socket(WSListener):
 
     def _give_up_overdue(self) -> None:
         now = self._loop.time()
-        self._give_up([number for number, (until, _) in self._waiting.items() if until < now])
+        overdue = [number for number, (until, _) in self._waiting.items() if until < now]
+        if overdue and self._blocking:
+            self.close()
+        self._give_up(overdue)
         self._look = self._loop.call_later(LOOK_SECONDS, self._give_up_overdue) if self._waiting else None

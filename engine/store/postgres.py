@@ -33,7 +33,7 @@ class Store:
     async def open(cls, url: str, *, node: str = "") -> AsyncIterator["Store"]:
         """A store for one node (none for an operator's tool); its writer has to be run."""
         async with asyncpg.create_pool(
-            url, min_size=1, max_size=POOL_SIZE, command_timeout=COMMAND_SECONDS, init=prepare
+            url, min_size=1, max_size=POOL_SIZE, command_timeout=COMMAND_SECONDS, init=prepare, reset=_keep
         ) as pool:
             yield cls(pool, Writer(url, node=node), url=url, node=node)
 
@@ -147,3 +147,7 @@ class Store:
             return [from_database(record) for record in await self._pool.fetch(statement, *arguments)]
         except AWAY as exc:
             raise StoreAway from exc
+
+
+async def _keep(_: object) -> None:
+    """Leave a connection as it is when it goes back to the pool: no query of ours changes it."""

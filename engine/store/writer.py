@@ -40,16 +40,17 @@ class Writer:
         if self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._hurry)
 
-    async def commit(self, call: Call) -> None:
-        """Write the call and return once it is committed. Raises `StoreAway`, `IdTaken`."""
-        if self.away:
-            raise StoreAway
+    def commit(self, call: Call) -> asyncio.Future[None]:
+        """Write the call now: done once it is committed. Fails with `StoreAway`, `IdTaken`."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.away:
+            waiting.set_exception(StoreAway())
+            return waiting
         self._waiting.setdefault(call.call_id, []).append(waiting)
         self._lazy.pop(call.call_id, None)
         self._pending[call.call_id] = call
         self._wake.set()
-        await waiting
+        return waiting
 
     def forget(self, call: Call) -> None:
         """Write nothing more of a call that was refused, and take back what may have been written."""

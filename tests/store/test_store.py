@@ -156,7 +156,7 @@ async def test_a_write_that_is_cut_off_by_the_end_is_done_by_the_end(database_ur
         running = asyncio.create_task(store.writer.run())
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
-            committing = asyncio.create_task(store.writer.commit(call))
+            committing = store.writer.commit(call)
             await asyncio.sleep(0.2)
             running.cancel()
             await asyncio.wait([running])
