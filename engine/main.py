@@ -94,6 +94,8 @@ async def _follow_hints(store: Store, accounts: Accounts, switch: Switch) -> Non
                 switch.cancel(call_id)
         except StoreAway:
             log.warning("hint not followed: the store is away")
+        except Exception:  # what is applied may be another version's: the accounts stay as they are
+            log.exception("hint not followed")
 
 
 async def _beat(store: Store) -> None:

@@ -9,8 +9,8 @@ import orjson
 COMMAND_SECONDS = 2.0
 # Postgres does not answer, or not as it should: not connected, shutting down, full, read-only, locked out …
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-# A row that can not be written, whenever it is tried.
-UNWRITABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, TypeError, OverflowError)
+# Not Postgres's fault but a row's, whenever it is tried.
+UNWRITABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 TIMES = ("_at", "_date")
 

@@ -117,7 +117,9 @@ class Writer:
     async def _write(self, connection: asyncpg.Connection, calls: list[Call]) -> None:
         try:
             known = await self._insert(connection, calls)
-        except UNWRITABLE as exc:
+        except Exception as exc:
+            if isinstance(exc, AWAY) and not isinstance(exc, UNWRITABLE):
+                raise
             if len(calls) > 1:  # one bad row must not take the others with it
                 for call in calls:
                     await self._write(connection, [call])
