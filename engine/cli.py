@@ -13,6 +13,7 @@ import structlog
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.spinner import Spinner
 from rich.table import Table
 
 from engine import applied, config, doctor, log, screen
@@ -262,11 +263,11 @@ async def _click2call(body: dict[str, str], *, account: str, auth: str) -> str:
 
 async def _follow(store: Store, call_id: str, *, talk_seconds: float | None, as_json: bool) -> dict[str, Any]:
     """The call's CDR, once it has ended; until then a terminal shows how far it is (standard error for JSON)."""
-    asked = False
+    asked, spinner = False, Spinner("dots")
     with Live(console=err if as_json else out, refresh_per_second=10, transient=True) as live:
         while (cdr := await store.cdr(call_id)) is None:
             found, legs = await store.call(call_id) or (None, [])
-            live.update(screen.call_progress(call_id, found, legs))
+            live.update(screen.call_progress(spinner, call_id, found, legs))
             talked = screen.seconds_since(found["bridged_at"]) if found else None
             if talk_seconds is not None and not asked and talked is not None and talked >= talk_seconds:
                 asked = await store.order_hangup(call_id)

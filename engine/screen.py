@@ -63,11 +63,12 @@ def _who(leg: Row) -> str:
     return SIDE[leg["side"]] if leg["ended_by"] == "party" else leg["ended_by"]
 
 
-def call_progress(call_id: str, call: Row | None, legs: list[Row]) -> RenderableType:
-    """A live call while it happens."""
+def call_progress(spinner: Spinner, call_id: str, call: Row | None, legs: list[Row]) -> RenderableType:
+    """A live call while it happens; the spinner is the same each time, so that it turns."""
     bridged = call["bridged_at"] if call else None
     what = f"talking for {span(bridged, None)}" if bridged else "connecting"
-    return Group(Spinner("dots", f"call {call_id}: {what}"), legs_table(legs))
+    spinner.update(text=f"call {call_id}: {what}")
+    return Group(spinner, legs_table(legs))
 
 
 def calls_table(calls: list[tuple[Row, list[Row]]]) -> Table:
