@@ -12,7 +12,7 @@ import structlog
 
 from engine.ari.client import Ari
 from engine.ari.codec import encode
-from engine.ari.socket import Reply
+from engine.ari.socket import NO_ANSWER, Reply
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.call import Call
@@ -124,7 +124,12 @@ class Line:
         self._go_on()
 
     async def _request(self, command: c.Command, resource: Any, nickname: str, arguments: dict[str, object]) -> None:
-        self._replied(command, await getattr(resource, nickname)(**arguments))
+        try:
+            reply = await getattr(resource, nickname)(**arguments)
+        except Exception:  # as above
+            log.exception("command failed", call=self.call.call_id, command=type(command).__name__)
+            reply = NO_ANSWER
+        self._replied(command, reply)
 
     def _replied(self, command: c.Command, reply: Reply) -> None:
         if not reply.done:
