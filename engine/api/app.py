@@ -93,20 +93,20 @@ def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     app.router.add_get("/readyz", _readyz(api))
     for dialect in dialects:
         for operation in dialect.operations:
-            app.router.add_route(operation.method, operation.path, _handler(api, dialect, operation))
+            app.router.add_route(operation.method, operation.path, _answering(api, dialect, operation))
     return app
 
 
-def _handler(api: Api, dialect: Dialect, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
+def _answering(api: Api, dialect: Dialect, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
         identity = dialect.identify(request.headers)
         account = api.accounts.authenticate(dialect.name, identity.account_id, identity.secret, ip=request.remote or "")
         body = _json(await _read(request)) if request.method != "GET" else {}
         around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
-        answer = await api.answer(account, operation.parse(body, around))
-        return _response(200, operation.reply(answer))
+        found = await api.answer(account, operation.parse(body, around))
+        return _response(200, operation.reply(found))
 
-    return handle
+    return answer
 
 
 async def _read(request: web.Request) -> bytes:

@@ -62,8 +62,6 @@ class Ari:
         self.asterisk = Resource(self, OPERATIONS["asterisk"])
         self.bridges = Resource(self, OPERATIONS["bridges"])
         self.channels = Resource(self, OPERATIONS["channels"])
-        self.playbacks = Resource(self, OPERATIONS["playbacks"])
-        self.recordings = Resource(self, OPERATIONS["recordings"])
 
     @classmethod
     @asynccontextmanager

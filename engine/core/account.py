@@ -10,7 +10,6 @@ class Account:
     account_id: str
     name: str
     region: str
-    report_tz: str = "UTC"
     allowed_ips: tuple[str, ...] = ()
     allowed_regions: tuple[str, ...] = ()
     caller_ids: tuple[str, ...] = ()

@@ -154,9 +154,9 @@ class Call:
 
     # -- what the switch asks --------------------------------------------------------------
 
-    def start(self, flow_at: float) -> list[c.Command]:
+    def start(self, at: float) -> list[c.Command]:
         """The first commands; the first of all saves the intent."""
-        self.now = flow_at
+        self.now = at
         return self.flow.start(self)
 
     def note(self, event: e.Event) -> list[c.Command]:

@@ -11,21 +11,15 @@ from hypothesis import strategies as st
 
 from engine.api.dialect import Surroundings
 from engine.api.dialects import cpaas
-from engine.core.account import Account, Route
+from engine.core.account import Route
 from engine.core.asks import CdrByRequestId, CdrsByDate, StartCall
 from engine.core.refusal import InvalidRequest, Refusal
 from engine.core.request import Limits
 from engine.errors import NotFound, OverCapacity, StoreAway, Unauthorised
+from tests.core.test_request import ACCOUNT
 
 AROUND = Surroundings(
-    account=Account(
-        account_id="account_1",
-        name="Demo shop",
-        region="IN",
-        allowed_regions=("IN", "US"),
-        caller_ids=("15168148111",),
-        extensions=("101",),
-    ),
+    account=ACCOUNT,
     routes=(Route("91", ("PJSIP/{number}@carrier",)),),
     limits=Limits(ring_seconds=30, max_talk_seconds=7200),
 )

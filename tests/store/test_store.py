@@ -118,13 +118,7 @@ async def test_while_postgres_is_away_nothing_is_lost_and_waiters_are_told(
 async def test_after_an_outage_with_nothing_to_write_calls_are_taken_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
-    refused = new_call("refused000")
-    with monkeypatch.context() as outage:
-        outage.setattr(Writer, "_insert", away)
-        with pytest.raises(StoreAway):
-            await store.writer.commit(refused)
-        store.writer.forget(refused)
+    await refuse(store, monkeypatch, insert=away)
     await until_back(store)
     await store.writer.commit(new_call())
 
@@ -132,19 +126,13 @@ async def test_after_an_outage_with_nothing_to_write_calls_are_taken_again(
 async def test_a_refused_call_whose_write_came_through_all_the_same_is_taken_back(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
     original = Writer._insert
 
     async def written_and_lost(self: Writer, connection: Any, calls: list[Call]) -> set[str]:
         await original(self, connection, calls)
         raise TimeoutError
 
-    refused = new_call("refused000")
-    with monkeypatch.context() as outage:
-        outage.setattr(Writer, "_insert", written_and_lost)
-        with pytest.raises(StoreAway):
-            await store.writer.commit(refused)
-        store.writer.forget(refused)
+    await refuse(store, monkeypatch, insert=written_and_lost)
     await until_back(store)
     assert await store.live_calls() == []
 
@@ -169,6 +157,17 @@ async def test_a_write_that_is_cut_off_by_the_end_is_done_by_the_end(database_ur
 async def away(*_: Any) -> Any:
     """A Postgres that refuses, whichever way."""
     raise asyncpg.ObjectNotInPrerequisiteStateError("database is not accepting connections")
+
+
+async def refuse(store: Store, monkeypatch: pytest.MonkeyPatch, *, insert: Any) -> None:
+    """Refuse one call as the switch does, in an outage of which `insert` is what the writer sees."""
+    monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
+    refused = new_call("refused000")
+    with monkeypatch.context() as outage:
+        outage.setattr(Writer, "_insert", insert)
+        with pytest.raises(StoreAway):
+            await store.writer.commit(refused)
+        store.writer.forget(refused)
 
 
 async def until_back(store: Store) -> None:
