@@ -2,11 +2,12 @@
 
 import asyncio
 import io
+import json
 from typing import Any
 
 import pytest
 
-from engine.log import Journal, mask
+from engine.log import KEPT_SECONDS, Journal, mask
 
 
 @pytest.mark.parametrize(
@@ -20,23 +21,33 @@ from engine.log import Journal, mask
     ],
 )
 def test_a_line_is_masked(line: dict[str, Any], masked: dict[str, Any]) -> None:
-    assert mask(None, "info", line) == masked
+    assert mask(line) == masked
 
 
-def test_lines_of_one_turn_are_written_together_and_none_is_lost() -> None:
+def test_lines_are_written_together_an_error_at_once_and_none_is_lost() -> None:
     file = io.BytesIO()
     journal = Journal(file)
-    journal.write(b"before\n")
-    assert file.getvalue() == b"before\n"
+
+    def say(what: str) -> dict[str, Any]:
+        return {"event": what, "at": 0.0}
+
+    def written() -> list[str]:
+        return [json.loads(line)["event"] for line in file.getvalue().splitlines()]
+
+    journal.info(say("before"))
+    assert written() == ["before"]
 
     async def turn() -> None:
-        journal.write(b"one\n")
-        journal.write(b"two\n")
-        assert file.getvalue() == b"before\n"
-        await asyncio.sleep(0)
-        assert file.getvalue() == b"before\none\ntwo\n"
-        journal.write(b"last\n")
+        journal.info(say("one"))
+        journal.info(say("two"))
+        assert written() == ["before"]
+        await asyncio.sleep(2 * KEPT_SECONDS)
+        assert written() == ["before", "one", "two"]
+        journal.info(say("three"))
+        journal.error(say("wrong"))
+        assert written()[3:] == ["three", "wrong"]
+        journal.info(say("last"))
 
     asyncio.run(turn())
-    journal.close_turn()
-    assert file.getvalue().endswith(b"last\n")
+    journal.write()
+    assert written()[5:] == ["last"]

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
+from engine.ari.codec import IDLE
 from engine.ari.operation import Prepared
 
 REQUEST_SECONDS = 3.0
@@ -128,7 +129,7 @@ class Socket(WSListener):
         elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
             text = self._part + frame.get_payload_as_bytes()
             self._part = b"" if frame.fin else text
-            if frame.fin:
+            if frame.fin and not any(mark in text for mark in IDLE):
                 self._note(orjson.loads(text))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
