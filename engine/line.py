@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from engine import crash
 from engine.ari.client import Ari
 from engine.ari.codec import encode
 from engine.ari.socket import NO_ANSWER, Reply
@@ -64,6 +65,7 @@ class Line:
         state = leg.state if leg else None
         bridged = call.bridged_at
         commands = call.note(event)
+        self._crash_points(event)
         if leg is not None and leg.state != state:
             self._log_leg(leg)
         if call.bridged_at != bridged:
@@ -93,6 +95,7 @@ class Line:
 
     def _send(self, command: c.Command) -> None:
         if isinstance(command, c.SaveIntent):
+            crash.reached("place.asked")
             self._waited_for = command
             committed = self._node.writer.commit(self.call)
             committed.add_done_callback(partial(self._saved, command.leg, time.monotonic()))
@@ -110,8 +113,11 @@ class Line:
         if not ari.send(resource, nickname, arguments, partial(self._replied, command)):
             self._waited_for = command
             self._node.spawn(self._request(command, getattr(ari, resource), nickname, arguments), "request")
+        if isinstance(command, c.CreateLeg | c.Dial):
+            crash.reached("place.create_sent" if isinstance(command, c.CreateLeg) else "place.dial_sent")
 
     def _saved(self, leg: str, began: float, committed: asyncio.Future[None]) -> None:
+        crash.reached("place.saved")
         waited = time.monotonic() - began
         self._commit_seconds.append(waited)
         if self._arrived is not None:
@@ -158,6 +164,15 @@ class Line:
 
     def _not_placed(self, leg: str, reason: str) -> None:
         self.note(e.NotPlaced(leg=leg, at=time.time(), reason=reason))
+
+    def _crash_points(self, event: e.Event) -> None:
+        match event:
+            case e.Created():
+                crash.reached("place.created")
+            case e.Answered():
+                crash.reached("call.bridged" if self.call.bridged_at == event.at else "call.answered")
+            case e.Ended() if self.call.over:
+                crash.reached("call.ended")
 
     # -- the log -----------------------------------------------------------------------------
 

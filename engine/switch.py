@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from engine import crash
 from engine.ari.client import Ari
 from engine.ari.codec import decode
 from engine.clock import AlarmClock
@@ -94,11 +95,14 @@ class Switch:
 
     async def adopt(self) -> None:
         """Take back the calls Asterisk still has, and end those it has not. Raises `ConnectionError`."""
+        crash.reached("adopt.connected")
         channels = {each["id"]: each["state"] for each in await self._list("channels")}
         bridges = [each["id"] for each in await self._list("bridges")]
+        crash.reached("adopt.listed")
         seen_at = self._ari.heard_at or time.time()
         if not self._restored:
             seen_at = await self._restore()
+            crash.reached("adopt.restored")
         states: dict[str, dict[str, str]] = {}
         for channel, state in channels.items():
             owner = split(self._node, channel)
@@ -111,6 +115,7 @@ class Switch:
         for line in list(self._lines.values()):
             for event in reconcile(line.call, states.get(line.call.call_id, {}), at=time.time(), seen_at=seen_at):
                 line.note(event)
+        crash.reached("adopt.reconciled")
 
     def close(self) -> None:
         """Stop commanding; live calls stay in Asterisk for the next engine."""

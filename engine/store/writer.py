@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import structlog
 
+from engine import crash
 from engine.core import rows
 from engine.core.call import Call
 from engine.core.cdr import cdr
@@ -126,6 +127,7 @@ class Writer:
                 return
             log.error("call not written", call=calls[0].call_id, error=str(exc))
             known = set()
+        crash.reached("write.committed")
         for call in calls:
             self._answer(call, None if call.call_id in known else IdTaken())
 
