@@ -1,6 +1,7 @@
 """The command line: run the engine, apply accounts, make a call and see how calls went."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -148,12 +149,14 @@ def call(
             "caller_id": caller_id or await _first_caller_id(store, account),
         }
         call_id = await _click2call(body, account=account, auth=auth)
-        try:
-            cdr = await _follow(store, call_id, talk_seconds=talk_seconds, as_json=as_json)
-        except asyncio.CancelledError:
+        # Not by cancelling what runs: libraries have been seen to lose a cancellation that meets a result.
+        interrupted = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)
+        cdr = await _follow(store, call_id, interrupted, talk_seconds=talk_seconds, as_json=as_json)
+        if cdr is None:
             await store.order_hangup(call_id)
             err.print(f"call {call_id} is told to hang up")
-            raise SystemExit(EXIT_INTERRUPTED) from None
+            raise SystemExit(EXIT_INTERRUPTED)
         _print(cdr, screen.cdr_view(cdr), as_json=as_json)
         if cdr["disposition"] != "ANSWER":
             raise SystemExit(EXIT_NOT_REACHED)
@@ -261,8 +264,13 @@ async def _click2call(body: dict[str, str], *, account: str, auth: str) -> str:
     return request_id
 
 
-async def _follow(store: Store, call_id: str, *, talk_seconds: float | None, as_json: bool) -> dict[str, Any]:
-    """The call's CDR, once it has ended; until then a terminal shows how far it is (standard error for JSON)."""
+async def _follow(
+    store: Store, call_id: str, interrupted: asyncio.Event, *, talk_seconds: float | None, as_json: bool
+) -> dict[str, Any] | None:
+    """The call's CDR, once it has ended, None if interrupted before.
+
+    Until then a terminal shows how far it is (standard error for JSON).
+    """
     asked, spinner = False, Spinner("dots")
     with Live(console=err if as_json else out, refresh_per_second=10, transient=True) as live:
         while (cdr := await store.cdr(call_id)) is None:
@@ -271,6 +279,8 @@ async def _follow(store: Store, call_id: str, *, talk_seconds: float | None, as_
             talked = screen.seconds_since(found["bridged_at"]) if found else None
             if talk_seconds is not None and not asked and talked is not None and talked >= talk_seconds:
                 asked = await store.order_hangup(call_id)
+            if interrupted.is_set():
+                return None
             await asyncio.sleep(POLL_SECONDS)
     return cdr
 
