@@ -15,6 +15,7 @@ from docker.choices import LAB, ROOT, Choices, write
 LEGWORK = ROOT / ".venv/bin/legwork"
 READY_SECONDS = 30
 STOP_SECONDS = 10
+SECOND_TERM_SECONDS = 0.1
 
 
 def settings(choices: Choices, *, node: int, database_url: str) -> dict[str, str]:
@@ -120,7 +121,7 @@ def environment(pid: int) -> dict[str, str]:
 
 
 def stop(node: int) -> bool:
-    """Ask this node's engine to stop, then insist; whether there was one."""
+    """Tell this node's engine to stop, without letting what rings finish, then insist; whether there was one."""
     pid = running(node)
     if pid is None:
         pid_file(node).unlink(missing_ok=True)
@@ -128,6 +129,9 @@ def stop(node: int) -> bool:
     for order in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, order)
+            if order == signal.SIGTERM:
+                time.sleep(SECOND_TERM_SECONDS)
+                os.kill(pid, order)
         last = time.monotonic() + STOP_SECONDS
         while is_engine(pid, node) and time.monotonic() < last:
             time.sleep(0.02)

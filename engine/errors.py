@@ -4,9 +4,11 @@ from engine.core.refusal import InvalidRequest, Refusal
 
 __all__ = [
     "AsteriskAway",
+    "Draining",
     "IdTaken",
     "InvalidRequest",
     "NotFound",
+    "NotOwner",
     "OverCapacity",
     "Refusal",
     "StoreAway",
@@ -50,6 +52,18 @@ class AsteriskAway(Unavailable):
     """the telephone exchange does not answer, please try again"""
 
     code = "asterisk_away"
+
+
+class NotOwner(Unavailable):
+    """another engine owns this Asterisk"""
+
+    code = "not_owner"
+
+
+class Draining(Unavailable):
+    """the service is being restarted, please try again"""
+
+    code = "draining"
 
 
 class IdTaken(Refusal):

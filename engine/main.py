@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 import uvloop
@@ -21,23 +22,27 @@ from engine.store import migrate
 from engine.store.postgres import Store
 from engine.switch import Switch
 
-BEAT_SECONDS = 2.0
+WATCHDOG_SECONDS = 2.0
 SHUTDOWN_SECONDS = 2.0  # for requests half sent
 GC_THRESHOLDS = (10_000, 20, 20)  # a call makes hardly a cycle: look for them less often than by default
 
 log = structlog.get_logger()
 
 
-def run(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Live calls stay in Asterisk and are adopted by the next engine."""
-    uvloop.run(_run(settings, settings.database_url or _embedded(settings)))
+def run(settings: Settings, *, wait: bool = True) -> None:
+    """Run until SIGTERM or SIGINT. Live calls stay in Asterisk and are adopted by the next engine.
+
+    Another engine that owns this Asterisk is waited for, or else `NotOwner` is raised.
+    """
+    uvloop.run(_run(settings, settings.database_url or _embedded(settings), wait=wait))
 
 
-async def _run(settings: Settings, database_url: str) -> None:
+async def _run(settings: Settings, database_url: str, *, wait: bool) -> None:
     await migrate.migrate(database_url)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store.open(database_url, node=settings.node))
         stack.push_async_callback(store.writer.close)
+        await store.writer.own(wait=wait)
         ari = await stack.enter_async_context(
             Ari.open(
                 url=settings.ari_url,
@@ -48,17 +53,21 @@ async def _run(settings: Settings, database_url: str) -> None:
         )
         accounts = Accounts()
         accounts.replace(await store.applied())
-        stop = asyncio.Event()
+        orders: asyncio.Queue[int] = asyncio.Queue()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, number)
         async with asyncio.TaskGroup() as tasks:
             switch = Switch(ari, store, tasks, node=settings.node)
             api = Api(accounts=accounts, store=store, switch=switch, limits=settings.limits)
-            services = [
-                tasks.create_task(ari.run(adopt=switch.adopt, note=switch.note), name="ari"),
+            services: list[asyncio.Task[Any]] = [
+                tasks.create_task(
+                    ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note), name="ari"
+                ),
                 tasks.create_task(store.writer.run(), name="writer"),
+                tasks.create_task(_step_down(store, switch), name="ownership"),
+                tasks.create_task(switch.audit(), name="audit"),
                 tasks.create_task(_follow_hints(store, accounts, switch), name="hints"),
-                tasks.create_task(_beat(store), name="beat"),
+                tasks.create_task(_beat(), name="beat"),
             ]
             runner = await _serve(api, settings)
             gc.collect()
@@ -66,7 +75,13 @@ async def _run(settings: Settings, database_url: str) -> None:
             gc.set_threshold(*GC_THRESHOLDS)
             log.info("engine started", node=settings.node, url=f"http://{settings.http_host}:{settings.http_port}")
             _tell_systemd("READY=1")
-            await stop.wait()
+            await orders.get()
+            _tell_systemd("STOPPING=1")
+            services += [
+                drain := tasks.create_task(switch.drain(), name="drain"),
+                again := tasks.create_task(orders.get(), name="second order"),
+            ]
+            await asyncio.wait([drain, again], return_when=asyncio.FIRST_COMPLETED)
             log.info("engine stopping", live_calls="stay in Asterisk for the next engine")
             await runner.cleanup()
             switch.close()
@@ -98,15 +113,19 @@ async def _follow_hints(store: Store, accounts: Accounts, switch: Switch) -> Non
             log.exception("hint not followed")
 
 
-async def _beat(store: Store) -> None:
-    """Say that this node is alive, to systemd and to whoever takes its calls back."""
+async def _step_down(store: Store, switch: Switch) -> None:
+    """Whenever another engine owns our Asterisk: let go."""
+    while True:
+        await store.writer.lock.lost()
+        switch.step_down()
+        await store.writer.lock.held()
+
+
+async def _beat() -> None:
+    """Tell systemd that this loop turns."""
     while True:
         _tell_systemd("WATCHDOG=1")
-        await asyncio.sleep(BEAT_SECONDS)
-        try:
-            await store.beat()
-        except StoreAway:
-            log.warning("beat not written: the store is away")
+        await asyncio.sleep(WATCHDOG_SECONDS)
 
 
 def _tell_systemd(state: str) -> None:

@@ -21,7 +21,7 @@ from engine.store.postgres import Store
 BODY_BYTES = 1_000_000
 BODY_SECONDS = 5
 RETRY_AFTER_SECONDS = "5"
-RETRY_LATER = ("over_capacity", "unavailable", "store_away", "asterisk_away")
+RETRY_LATER = ("over_capacity", "unavailable", "store_away", "asterisk_away", "not_owner", "draining")
 
 log = structlog.get_logger()
 

@@ -41,14 +41,9 @@ class Store:
         """Return if Postgres answers. Raises `StoreAway`."""
         await self._fetch("SELECT 1")
 
-    async def beat(self) -> None:
-        """Note that the node is alive."""
-        await self._named("beat", self._node)
-
-    async def last_beat(self) -> float | None:
-        """When the node was last alive, None before its first beat."""
-        found = await self._named("last_beat", self._node)
-        return found[0]["seen_at"] if found else None
+    async def note_asterisk(self, started_at: float) -> None:
+        """Keep when the node's Asterisk was started."""
+        await self._named("asterisk_started", self._node, started_at)
 
     async def live_calls(self) -> list[tuple[Row, list[Row]]]:
         """The node's calls that have not ended, each with its legs."""

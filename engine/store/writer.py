@@ -1,6 +1,7 @@
 """Writes calls, legs and CDRs: many calls to a commit, each call's newest state, nothing forgotten."""
 
 import asyncio
+from dataclasses import dataclass
 
 import asyncpg
 import structlog
@@ -9,15 +10,25 @@ from engine import crash
 from engine.core import rows
 from engine.core.call import Call
 from engine.core.cdr import cdr
-from engine.errors import IdTaken, StoreAway
-from engine.store.connection import AWAY, UNWRITABLE, connect, to_database
+from engine.errors import IdTaken, NotOwner, StoreAway
+from engine.store.connection import AWAY, UNWRITABLE, connect, from_database, to_database
+from engine.store.lock import Lock
 from engine.store.queries import QUERIES
 
+BEAT_SECONDS = 2.0  # how often the node says that it is alive, and finds its connection cut
 LAZY_SECONDS = 0.25  # how long a fact nobody waits for, or a CDR, may wait for company
 RETRY_SECONDS = 0.5
 BATCH_CALLS = 200
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """What the node's last owner left: when it was last alive, and when its Asterisk was started (epoch seconds)."""
+
+    seen_at: float | None = None
+    asterisk_started_at: float | None = None
 
 
 class Writer:
@@ -26,6 +37,7 @@ class Writer:
     def __init__(self, url: str, *, node: str) -> None:
         self._url = url
         self._node = node
+        self.lock = Lock(f"legwork-{node}")
         self._connection: asyncpg.Connection | None = None
         self._lazy: dict[str, Call] = {}  # noted, to be written within LAZY_SECONDS
         self._pending: dict[str, Call] = {}  # to be written now
@@ -33,7 +45,9 @@ class Writer:
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
+        self._beat_at = 0.0
         self.away = False
+        self.predecessor = Predecessor()
 
     def note(self, call: Call) -> None:
         """Write the call soon; with its CDR if it is over."""
@@ -67,24 +81,56 @@ class Writer:
         self._lazy.clear()
         self._wake.set()
 
+    async def own(self, *, wait: bool) -> None:
+        """Take the lock; unless another engine has it and we are not to wait: then raises `NotOwner`."""
+        told = ""
+        while True:
+            try:
+                await self._connected()
+                return
+            except NotOwner:
+                if not wait:
+                    raise
+                reason = "another engine owns this Asterisk"
+            except AWAY as exc:
+                reason = f"Postgres does not answer: {exc or type(exc).__name__}"
+            if reason != told:
+                log.warning("engine waits", reason=reason)
+                told = reason
+            await asyncio.sleep(RETRY_SECONDS)
+
     async def run(self) -> None:
         """Write for ever; while the store is away, keep what is pending and try again."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            await self._write_pending()
-            if self.away:
-                await asyncio.sleep(RETRY_SECONDS)
-                self._wake.set()
+        loop = asyncio.get_running_loop()
+        beat = loop.call_later(0, self._wake.set)
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._write_pending()
+                if self.away:
+                    await asyncio.sleep(RETRY_SECONDS)
+                    self._wake.set()
+                else:
+                    beat.cancel()
+                    beat = loop.call_at(self._beat_at + BEAT_SECONDS, self._wake.set)
+        finally:
+            beat.cancel()
 
     async def _write_pending(self) -> None:
         calls: list[Call] = []
         try:
             connection = await self._connected()
+            await self._beat(connection)
             while self._pending:
                 calls = [self._pending.pop(call_id) for call_id in list(self._pending)[:BATCH_CALLS]]
                 await self._write(connection, calls)
                 calls = []
+        except NotOwner as exc:  # the calls are the other engine's now: what we know of them is stale
+            self._mark_away(exc)
+            self._pending.clear()
+            self._lazy.clear()
+            self._forgotten.clear()
         except AWAY as exc:
             self._give_back(calls)
             self._mark_away(exc)
@@ -100,13 +146,32 @@ class Writer:
         """A connection that works, after an outage; what was refused meanwhile is taken back first."""
         connection = self._connection
         if connection is None or connection.is_closed():
-            connection = self._connection = await connect(self._url)
+            connection = await connect(self._url)
+            new = not self.lock.ours
+            try:
+                await self.lock.take(connection)
+                if new:
+                    self.predecessor = await self._left_behind(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            self._connection = connection
         if self.away:
             await connection.execute("SELECT 1")
         if self._forgotten:
             await connection.execute(QUERIES["forget"], self._forgotten)
             self._forgotten.clear()
         return connection
+
+    async def _left_behind(self, connection: asyncpg.Connection) -> Predecessor:
+        left = await connection.fetchrow(QUERIES["last_beat"], self._node)
+        return Predecessor(**from_database(left)) if left else Predecessor()
+
+    async def _beat(self, connection: asyncpg.Connection) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._beat_at + BEAT_SECONDS:
+            await connection.execute(QUERIES["beat"], self._node)
+            self._beat_at = now
 
     async def close(self) -> None:
         """Write what was noted, then disconnect; `run` is to have ended."""

@@ -12,10 +12,11 @@ from engine.core.call import Call
 from engine.core.events import Answered, Created, Ended
 from engine.core.flows import click2call
 from engine.core.rows import restore
-from engine.errors import IdTaken, StoreAway
+from engine.errors import IdTaken, NotOwner, StoreAway
 from engine.store.connection import connect
 from engine.store.postgres import Store
-from engine.store.writer import Writer
+from engine.store.queries import QUERIES
+from engine.store.writer import Predecessor, Writer
 from tests.core.conftest import request_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -176,11 +177,61 @@ async def until_back(store: Store) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_beat_says_when_the_node_was_last_alive(store: Store) -> None:
-    await store.beat()
-    found = await store.last_beat()
-    assert found is not None
-    assert abs(found - time.time()) < 2
+async def test_the_next_owner_learns_when_the_last_one_was_alive(database_url: str) -> None:
+    async with Store.open(database_url, node="n7") as first:
+        await first.writer.own(wait=False)
+        assert first.writer.predecessor == Predecessor()
+        writing = asyncio.create_task(first.writer.run())
+        await first.note_asterisk(1000.0)
+        await first.writer.commit(new_call("0000000007"))  # behind the first beat
+        writing.cancel()
+        await first.writer.close()
+    async with Store.open(database_url, node="n7") as second:
+        await second.writer.own(wait=False)
+        left = second.writer.predecessor
+        assert left.seen_at is not None
+        assert abs(left.seen_at - time.time()) < 3
+        assert left.asterisk_started_at == 1000.0
+        await second.writer.close()
+
+
+async def test_one_engine_owns_an_asterisk_and_the_next_waits_for_it(database_url: str) -> None:
+    async with Store.open(database_url, node="n8") as first, Store.open(database_url, node="n8") as second:
+        await first.writer.own(wait=False)
+        with pytest.raises(NotOwner):
+            await second.writer.own(wait=False)
+        waiting = asyncio.create_task(second.writer.own(wait=True))
+        await asyncio.sleep(0.7)
+        assert not waiting.done()
+        await first.writer.close()
+        async with asyncio.timeout(3):
+            await waiting
+        assert second.writer.lock.ours
+        await second.writer.close()
+
+
+async def test_an_owner_cut_off_writes_nothing_until_it_has_the_lock_again(store: Store, database_url: str) -> None:
+    call = new_call()
+    await store.writer.commit(call)
+    thief = await asyncpg.connect(database_url)
+    await thief.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    async with asyncio.timeout(3):
+        while not await thief.fetchval(QUERIES["take_lock"], "legwork-n1"):
+            await asyncio.sleep(0.001)
+    store.writer.note(ended(call))
+    async with asyncio.timeout(5):
+        await store.writer.lock.lost()
+    assert not store.writer.lock.ours
+    with pytest.raises(StoreAway):
+        await store.writer.commit(new_call(call_id="0000000001"))
+    await thief.close()
+    async with asyncio.timeout(5):
+        await store.writer.lock.held()
+    await asyncio.sleep(0.5)
+    assert await store.cdr(call.call_id) is None  # it was the other engine's call meanwhile
 
 
 async def test_reading_from_no_postgres_is_store_away(database_url: str) -> None:

@@ -32,6 +32,8 @@ STATUS = {
     "unavailable": 503,
     "store_away": 503,
     "asterisk_away": 503,
+    "not_owner": 503,
+    "draining": 503,
 }
 
 STATISTICS = {
