@@ -1,6 +1,7 @@
 """The lock of a Stasis application: whoever holds it owns that Asterisk, and nobody else commands it."""
 
 import asyncio
+import secrets
 
 import asyncpg
 
@@ -17,6 +18,7 @@ class Lock:
 
     def __init__(self, app: str) -> None:
         self._app = app
+        self._signature = f"{app} {secrets.token_hex(4)}"
         self._held = asyncio.Event()
         self._lost = asyncio.Event()
 
@@ -26,8 +28,11 @@ class Lock:
         return self._held.is_set()
 
     async def take(self, connection: asyncpg.Connection) -> None:
-        """Take it. Raises `NotOwner` when another engine has it."""
+        """Take it. Raises `NotOwner` when another engine has it, `ConnectionError` when a connection we lost has."""
+        await connection.execute(QUERIES["sign"], self._signature)
         taken = await connection.fetchval(QUERIES["take_lock"], self._app)
+        if not taken and await connection.fetch(QUERIES["end_holder"], self._app, self._signature):
+            raise ConnectionError("Postgres has not noticed yet that our last connection is gone")
         here, gone = (self._held, self._lost) if taken else (self._lost, self._held)
         gone.clear()
         here.set()

@@ -51,6 +51,16 @@ ON CONFLICT (node) DO UPDATE SET asterisk_started_at = excluded.asterisk_started
 -- The lock of a Stasis application, until this connection ends; false when another has it.
 SELECT pg_try_advisory_lock(hashtext('legwork'), hashtext($1))
 
+-- name: sign
+-- Whose this connection is, for others to see.
+SELECT set_config('application_name', $1, false)
+
+-- name: end_holder
+-- End the connection that holds the lock, if it is signed so.
+SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND classid = hashtext('legwork')::oid AND objid = hashtext($1)::oid
+    AND application_name = $2
+
 -- name: live_calls
 -- The node's calls that have not ended: what an engine that starts takes back.
 SELECT * FROM calls WHERE node = $1 AND ended_at IS NULL

@@ -13,7 +13,7 @@ from engine.core.events import Answered, Created, Ended
 from engine.core.flows import click2call
 from engine.core.rows import restore
 from engine.errors import IdTaken, NotOwner, StoreAway
-from engine.store.connection import connect
+from engine.store.connection import AWAY, connect
 from engine.store.postgres import Store
 from engine.store.queries import QUERIES
 from engine.store.writer import Predecessor, Writer
@@ -208,6 +208,18 @@ async def test_one_engine_owns_an_asterisk_and_the_next_waits_for_it(database_ur
             await waiting
         assert second.writer.lock.ours
         await second.writer.close()
+
+
+async def test_a_connection_we_lost_is_not_another_owner(store: Store) -> None:
+    await store.writer.commit(new_call())
+    zombie, store.writer._connection = store.writer._connection, None
+    async with asyncio.timeout(5):
+        while store.writer._connection is None:  # by the next beat
+            await asyncio.sleep(0.02)
+            assert store.writer.lock.ours
+    assert zombie is not None
+    with pytest.raises(AWAY):
+        await zombie.fetchval("SELECT 1")
 
 
 async def test_an_owner_cut_off_writes_nothing_until_it_has_the_lock_again(store: Store, database_url: str) -> None:
