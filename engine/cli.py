@@ -100,7 +100,7 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")] = False,
 ) -> None:
     """Put the accounts file into force. What is missing from it is disabled, not deleted."""
-    items = applied.read(file)
+    items = applied.read(file, config.load().seal)
 
     async def work(store: Store) -> None:
         before = {_key(row): row["body"] for row in await store.applied()}

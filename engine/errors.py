@@ -7,6 +7,7 @@ __all__ = [
     "Draining",
     "IdTaken",
     "InvalidRequest",
+    "LockedOut",
     "NotFound",
     "NotOwner",
     "OverCapacity",
@@ -22,6 +23,16 @@ class Unauthorised(Refusal):
     """account or auth is missing or wrong"""
 
     code = "unauthorised"
+
+
+class LockedOut(Refusal):
+    """too many wrong attempts from this address, please wait"""
+
+    code = "locked_out"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
 
 
 class NotFound(Refusal):

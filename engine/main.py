@@ -10,11 +10,13 @@ from typing import Any
 
 import structlog
 import uvloop
-from aiohttp import web
+from aiohttp import http_parser, web
 
 from engine.accounts import Accounts
 from engine.api.app import Api, build
 from engine.api.dialects import DIALECTS
+from engine.api.door import Door
+from engine.api.lockout import Lockout
 from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import StoreAway, WrongConfig
@@ -34,6 +36,7 @@ def run(settings: Settings, *, wait: bool = True) -> None:
 
     Another engine that owns this Asterisk is waited for, or else `NotOwner` is raised.
     """
+    _require_c_parser()
     uvloop.run(_run(settings, settings.database_url or _embedded(settings), wait=wait))
 
 
@@ -51,14 +54,19 @@ async def _run(settings: Settings, database_url: str, *, wait: bool) -> None:
                 app=f"legwork-{settings.node}",
             )
         )
-        accounts = Accounts()
+        accounts = Accounts(settings.seal)
         accounts.replace(await store.applied())
         orders: asyncio.Queue[int] = asyncio.Queue()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, number)
         async with asyncio.TaskGroup() as tasks:
             switch = Switch(ari, store, tasks, node=settings.node)
-            api = Api(accounts=accounts, store=store, switch=switch, limits=settings.limits)
+            door = Door(
+                accounts=accounts,
+                lockout=Lockout(settings.lockout_per_minute),
+                trusted_proxies=settings.trusted_proxies,
+            )
+            api = Api(accounts=accounts, door=door, store=store, switch=switch, limits=settings.limits)
             services: list[asyncio.Task[Any]] = [
                 tasks.create_task(
                     ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note), name="ari"
@@ -87,6 +95,14 @@ async def _run(settings: Settings, database_url: str, *, wait: bool) -> None:
             switch.close()
             for task in services:
                 task.cancel()
+
+
+def _require_c_parser() -> None:
+    """aiohttp falls back to a parser in Python without a word: slower, and with holes of its own."""
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise WrongConfig(
+            "aiohttp runs without its C parser: unset AIOHTTP_NO_EXTENSIONS, or install aiohttp from a wheel"
+        )
 
 
 async def _serve(api: Api, settings: Settings) -> web.AppRunner:

@@ -28,6 +28,7 @@ STATUS = {
     "not_found": 404,
     "wrong_method": 405,
     "too_large": 413,
+    "locked_out": 429,
     "over_capacity": 429,
     "unavailable": 503,
     "store_away": 503,
