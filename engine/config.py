@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(SecretStr(""), description="seals what is read again; else state_dir/secret.key does")
     trusted_proxies: Networks = Field((), description="whose X-Forwarded-For is believed")
     lockout_per_minute: int = Field(10, ge=1, description="so many wrong attempts of one address are heard")
+    spool_megabytes: int = Field(1024, ge=1, description="how much may wait in the state folder for Postgres")
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "LEGWORK_DATABASE_URL"))
     ring_seconds: int = Field(30, ge=1, le=300)
     max_talk_seconds: int = Field(7200, ge=1, le=86400)

@@ -1,6 +1,7 @@
 """Checks that this host can run calls; each failure says how to mend it."""
 
 import ipaddress
+import os
 import re
 import shutil
 import sys
@@ -20,6 +21,7 @@ from engine.core.account import Address
 from engine.secret import weakness
 from engine.store import migrate
 from engine.store.connection import AWAY, connect
+from engine.store.spool import FILE
 
 MINIMUM = (22, 10, 1)
 AMI_PORT = 5038
@@ -65,6 +67,7 @@ async def examine(settings: Settings) -> list[Finding]:
             "Postgres": lambda: _postgres(settings),
             "time zones": _zones,
             "disk": lambda: _disk(settings.state_dir),
+            "spool": lambda: _spool(settings.state_dir),
             "engine": lambda: _engine(settings),
         }
         return [await _examined(name, check) for name, check in checks.items()]
@@ -183,6 +186,14 @@ async def _disk(folder: Path) -> str:
     if free < FREE_PERCENT:
         raise Failed(f"{free} % free", f"free some space on {existing}")
     return f"{free} % free"
+
+
+async def _spool(folder: Path) -> str:
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    if not os.access(existing, os.W_OK):
+        raise Failed(f"{existing} can not be written", "give it to the user the engine runs as (LEGWORK_STATE_DIR)")
+    file = folder / FILE
+    return f"{file.stat().st_size >> 10} KB wait for Postgres" if file.exists() else "empty"
 
 
 async def _engine(settings: Settings) -> str:

@@ -54,6 +54,7 @@ class Journal:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._lines: list[Line] = []
+        self._lost = 0
 
     def info(self, line: Line) -> None:
         """Keep the line for a moment; without an event loop, write it now."""
@@ -76,8 +77,15 @@ class Journal:
         lines, self._lines = self._lines, []
         if not lines:
             return
-        self._file.write(b"".join(render(mask(line)) for line in lines))
-        self._file.flush()
+        text = b"".join(render(mask(line)) for line in lines)
+        if self._lost:
+            text += render({"event": "lines of the log lost", "lines": self._lost, "level": "error", "at": time.time()})
+        try:
+            self._file.write(text)
+            self._file.flush()
+            self._lost = 0
+        except OSError:  # its disk is full: calls go on without a log
+            self._lost += len(lines)
 
 
 def stamp(_: Any, level: str, line: Line) -> tuple[tuple[Line], dict[str, Any]]:

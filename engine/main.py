@@ -5,8 +5,9 @@ import gc
 import os
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 import uvloop
@@ -19,15 +20,21 @@ from engine.api.door import Door
 from engine.api.lockout import Lockout
 from engine.ari.client import Ari
 from engine.config import Settings
-from engine.errors import StoreAway, WrongConfig
+from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.store import migrate
+from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store
+from engine.store.spool import Spool
 from engine.switch import Switch
+from engine.trouble import Trouble
 
 WATCHDOG_SECONDS = 2.0
+WAIT_SECONDS = 0.5
+WAIT_MORE = "EXTEND_TIMEOUT_USEC=30000000"  # systemd's patience with a start
 SHUTDOWN_SECONDS = 2.0  # for requests half sent
 GC_THRESHOLDS = (10_000, 20, 20)  # a call makes hardly a cycle: look for them less often than by default
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -41,11 +48,14 @@ def run(settings: Settings, *, wait: bool = True) -> None:
 
 
 async def _run(settings: Settings, database_url: str, *, wait: bool) -> None:
-    await migrate.migrate(database_url)
+    await _once_postgres_answers(lambda: migrate.migrate(database_url))
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store.open(database_url, node=settings.node))
+        spool = Spool(settings.state_dir, limit_bytes=settings.spool_megabytes << 20)
+        store = await _once_postgres_answers(
+            lambda: stack.enter_async_context(Store.open(database_url, node=settings.node, spool=spool))
+        )
         stack.push_async_callback(store.writer.close)
-        await store.writer.own(wait=wait)
+        await _own(store, wait=wait)
         ari = await stack.enter_async_context(
             Ari.open(
                 url=settings.ari_url,
@@ -55,7 +65,7 @@ async def _run(settings: Settings, database_url: str, *, wait: bool) -> None:
             )
         )
         accounts = Accounts(settings.seal)
-        accounts.replace(await store.applied())
+        accounts.replace(await _once_postgres_answers(store.applied))
         orders: asyncio.Queue[int] = asyncio.Queue()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, number)
@@ -105,6 +115,40 @@ def _require_c_parser() -> None:
         )
 
 
+async def _once_postgres_answers(work: Callable[[], Awaitable[T]]) -> T:
+    """What the work comes to; while Postgres is away it is tried again. Live calls go on in Asterisk meanwhile."""
+    waiting = Trouble("waiting for Postgres: no call is taken back, none is hung up")
+    while True:
+        try:
+            found = await work()
+        except WRONG:
+            raise
+        except (StoreAway, *AWAY) as exc:
+            waiting.goes_on(error=str(exc) or type(exc).__name__)
+            _tell_systemd(WAIT_MORE)
+            await asyncio.sleep(WAIT_SECONDS)
+        else:
+            waiting.is_over()
+            return found
+
+
+async def _own(store: Store, *, wait: bool) -> None:
+    """Become the one engine of this Asterisk. Raises `NotOwner` where another is and we are not to wait for it."""
+    waiting = Trouble("engine waits: another owns this Asterisk")
+    while True:
+        try:
+            await _once_postgres_answers(store.writer.own)
+        except NotOwner:
+            if not wait:
+                raise
+            waiting.goes_on()
+            _tell_systemd(WAIT_MORE)
+            await asyncio.sleep(WAIT_SECONDS)
+        else:
+            waiting.is_over()
+            return
+
+
 async def _serve(api: Api, settings: Settings) -> web.AppRunner:
     runner = web.AppRunner(build(api, DIALECTS), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
@@ -118,13 +162,15 @@ async def _serve(api: Api, settings: Settings) -> web.AppRunner:
 
 async def _follow_hints(store: Store, accounts: Accounts, switch: Switch) -> None:
     """A notification is a hint: whatever it says, look at the tables."""
+    unread = Trouble("hints not followed: the store is away")
     async for _ in store.listen():
         try:
             accounts.replace(await store.applied())
             for call_id in await store.hangups_asked():
                 switch.cancel(call_id)
+            unread.is_over()
         except StoreAway:
-            log.warning("hint not followed: the store is away")
+            unread.goes_on()
         except Exception:  # what is applied may be another version's: the accounts stay as they are
             log.exception("hint not followed")
 

@@ -77,12 +77,11 @@ class Switch:
             call = line.call
             _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
             try:
-                await self._store.writer.commit(call)
+                await self._store.writer.accept(call)
             except Refusal as exc:
                 self._close(line)
                 if isinstance(exc, IdTaken):
                     continue
-                self._store.writer.forget(call)
                 raise
             log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
             line.post(commands)
@@ -222,6 +221,7 @@ class Switch:
     async def _restore(self) -> None:
         """Take the calls of the engine before us over from their rows."""
         try:
+            await self._store.writer.recover()
             rows = await self._store.live_calls()
         except StoreAway as exc:
             raise ConnectionError("the store is away: nothing is adopted without it") from exc

@@ -95,3 +95,31 @@ except ValueError:
     assert (slow["event"], slow["level"]) == (r"slow\u000aforged", "warning")
     assert "UserWarning: old" in old["event"]
     assert failed["exception"].splitlines()[-1] == "ValueError: ********0101"
+
+
+class FullDisk(io.BytesIO):
+    """A file whose disk may be full."""
+
+    full = True
+
+    def write(self, data: Any) -> int:
+        """Write, or not."""
+        if self.full:
+            raise OSError(28, "No space left on device")
+        return super().write(data)
+
+
+def test_a_full_disk_under_the_log_ends_nothing_and_is_told_when_there_is_room() -> None:
+    file = FullDisk()
+    journal = Journal(file)
+    journal.error({"event": "one", "at": 0.0})
+    journal.error({"event": "two", "at": 0.0})
+    file.full = False
+    journal.error({"event": "three", "at": 0.0})
+    journal.error({"event": "four", "at": 0.0})
+    told = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert [(line["event"], line.get("lines")) for line in told] == [
+        ("three", None),
+        ("lines of the log lost", 2),
+        ("four", None),
+    ]

@@ -180,13 +180,14 @@ async def _healthz(_: web.Request) -> web.Response:
 
 def _readyz(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def readyz(_: web.Request) -> web.Response:
-        postgres = True
+        postgres = not api.store.writer.away
         try:
             await api.store.ping()
         except Unavailable:
             postgres = False
         asterisk = api.switch.ready
-        return _response(200 if asterisk and postgres else 503, {"asterisk": asterisk, "postgres": postgres})
+        state = {"asterisk": asterisk, "postgres": postgres, "spool": api.store.writer.depth}
+        return _response(200 if asterisk and postgres else 503, state)
 
     return readyz
 

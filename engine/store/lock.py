@@ -18,7 +18,7 @@ class Lock:
 
     def __init__(self, app: str) -> None:
         self._app = app
-        self._signature = f"{app} {secrets.token_hex(4)}"
+        self.signature = f"{app} {secrets.token_hex(4)}"  # of the connections that may hold it
         self._held = asyncio.Event()
         self._lost = asyncio.Event()
 
@@ -29,9 +29,8 @@ class Lock:
 
     async def take(self, connection: asyncpg.Connection) -> None:
         """Take it. Raises `NotOwner` when another engine has it, `ConnectionError` when a connection we lost has."""
-        await connection.execute(QUERIES["sign"], self._signature)
         taken = await connection.fetchval(QUERIES["take_lock"], self._app)
-        if not taken and await connection.fetch(QUERIES["end_holder"], self._app, self._signature):
+        if not taken and await connection.fetch(QUERIES["end_holder"], self._app, self.signature):
             raise ConnectionError("Postgres has not noticed yet that our last connection is gone")
         here, gone = (self._held, self._lost) if taken else (self._lost, self._held)
         gone.clear()

@@ -10,6 +10,7 @@ import asyncpg
 from engine.errors import StoreAway
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.queries import QUERIES
+from engine.store.spool import Spool
 from engine.store.writer import Writer
 
 POOL_SIZE = 8
@@ -30,12 +31,12 @@ class Store:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, node: str = "") -> AsyncIterator["Store"]:
+    async def open(cls, url: str, *, node: str = "", spool: Spool | None = None) -> AsyncIterator["Store"]:
         """A store for one node (none for an operator's tool); its writer has to be run."""
         async with asyncpg.create_pool(
             url, min_size=1, max_size=POOL_SIZE, command_timeout=COMMAND_SECONDS, init=prepare, reset=_keep
         ) as pool:
-            yield cls(pool, Writer(url, node=node), url=url, node=node)
+            yield cls(pool, Writer(url, node=node, spool=spool or Spool()), url=url, node=node)
 
     async def ping(self) -> None:
         """Return if Postgres answers. Raises `StoreAway`."""

@@ -34,11 +34,15 @@ SELECT call_id FROM new_calls
 WITH gone AS (DELETE FROM calls WHERE call_id = ANY ($1::text[]) RETURNING call_id)
 DELETE FROM legs USING gone WHERE legs.call_id = gone.call_id
 
+-- name: seen
+-- The node was alive at that time, at least. It shows that Postgres can be written, too.
+UPDATE nodes SET seen_at = greatest(seen_at, to_timestamp($2)) WHERE node = $1
+
 -- name: beat
 -- The node is alive now.
 INSERT INTO nodes (node, seen_at) VALUES ($1, now()) ON CONFLICT (node) DO UPDATE SET seen_at = now()
 
--- name: last_beat
+-- name: left_behind
 -- When the node was last alive, and when the Asterisk it had then was started.
 SELECT seen_at, asterisk_started_at FROM nodes WHERE node = $1
 
@@ -50,10 +54,6 @@ ON CONFLICT (node) DO UPDATE SET asterisk_started_at = excluded.asterisk_started
 -- name: take_lock
 -- The lock of a Stasis application, until this connection ends; false when another has it.
 SELECT pg_try_advisory_lock(hashtext('legwork'), hashtext($1))
-
--- name: sign
--- Whose this connection is, for others to see.
-SELECT set_config('application_name', $1, false)
 
 -- name: end_holder
 -- End the connection that holds the lock, if it is signed so.

@@ -141,7 +141,7 @@ async def test_alive_and_ready_are_told_apart(client: Client, switch: SwitchDoub
     assert (await client.get("/readyz")).status == 200
     switch.ready = False
     reply = await client.get("/readyz")
-    assert (reply.status, await reply.json()) == (503, {"asterisk": False, "postgres": True})
+    assert (reply.status, await reply.json()) == (503, {"asterisk": False, "postgres": True, "spool": 0})
     assert (await client.get("/healthz")).status == 200
 
 
