@@ -167,6 +167,8 @@ def _envelope(dialects: tuple[Dialect, ...]) -> Any:
         elif refusal.code in RETRY_LATER:
             headers["Retry-After"] = RETRY_AFTER_SECONDS
         status, body = dialect.refuse(refusal)
+        if isinstance(refusal, LockedOut):  # told once, when it began: nobody fills our disk
+            return _response(status, body, headers)
         path = request.path[:LOGGED_PATH]
         log.info("request refused", path=path, status=status, code=refusal.code, reason=refusal.message)
         return _response(status, body, headers)
