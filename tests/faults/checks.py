@@ -68,7 +68,10 @@ def nothing_left(seen: Evidence) -> Iterator[str]:
 
 
 def billsec(seen: Evidence) -> Iterator[str]:
-    """Each CDR's is Asterisk's own, to the second; what began or ended during a cut may be off by the cut."""
+    """Each CDR's is Asterisk's own, to the second.
+
+    An answer that came during a cut, or a party that left then, may be off by the cut; our own hang-up may not.
+    """
     for row in seen.cdrs:
         records = seen.asterisk.get(row["channel"], [])
         if not records or row["billsec"] is None:
@@ -79,9 +82,13 @@ def billsec(seen: Evidence) -> Iterator[str]:
 
 
 def _unseen_seconds(seen: Evidence, row: Row) -> float:
-    times = [at for each in seen.dialogs.get(row["dialed_number"], []) for at in (each.answered_at, each.ended_at)]
-    cuts = {cut for at in times if at is not None and (cut := seen.cut_at(at, margin=CROSSING_SECONDS))}
-    return sum(ended - began for began, ended in cuts)
+    cuts = set()
+    for dialog in seen.dialogs.get(row["dialed_number"], []):
+        cuts.add(seen.cut_at(dialog.answered_at, margin=CROSSING_SECONDS) if dialog.answered_at else None)
+        cut = seen.cut_at(dialog.ended_at, margin=CROSSING_SECONDS) if dialog.ended_at else None
+        if cut and dialog.ended_at and (not dialog.ended_by_us or dialog.ended_at < cut[0] + CROSSING_SECONDS):
+            cuts.add(cut)
+    return sum(cut[1] - cut[0] for cut in cuts if cut)
 
 
 def not_dropped(seen: Evidence) -> Iterator[str]:

@@ -26,9 +26,20 @@ SELECT legs.* FROM legs JOIN calls USING (call_id) WHERE calls.requested_at >= t
 CDRS = "SELECT * FROM cdrs WHERE id > $1"
 LAST_CDR = "SELECT coalesce(max(id), 0) FROM cdrs"
 PENDING = """
-SELECT (SELECT count(*) FROM unnest($1::text[]) AS id WHERE NOT EXISTS (SELECT FROM cdrs WHERE request_id = id))
+SELECT (SELECT count(*) FROM unnest($1::text[]) AS asked
+        WHERE NOT EXISTS (SELECT FROM cdrs WHERE request_id = asked))
     + (SELECT count(*) FROM calls WHERE ended_at IS NULL)
 """
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
 
 Row = dict[str, Any]
 
@@ -43,6 +54,7 @@ class Dialog:
     cancelled_at: float | None
     ended_at: float | None  # BYE
     ended_by_us: bool
+    over_at: float  # the last message
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +110,7 @@ def _dialog(number: str, messages: list[Message]) -> Dialog:
         cancelled_at=min(cancels, default=None),
         ended_at=byes[0].at if byes else None,
         ended_by_us=bool(byes) and byes[0].sent,
+        over_at=messages[-1].at,
     )
 
 
@@ -137,11 +150,11 @@ async def pending(database_url: str, request_ids: list[str]) -> int:
     """How many CDRs are still to come, and calls to end; many while Postgres does not answer."""
     try:
         connection = await asyncpg.connect(database_url, timeout=2, command_timeout=2)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except AWAY:
         return len(request_ids) + 1
     try:
         return int(await connection.fetchval(PENDING, request_ids))
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except AWAY:
         return len(request_ids) + 1
     finally:
         connection.terminate()

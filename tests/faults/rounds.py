@@ -13,7 +13,7 @@ from docker.choices import LAB
 from tests.bench.memory import listed
 from tests.faults import evidence
 from tests.faults.checks import Broken, broken
-from tests.faults.evidence import Evidence
+from tests.faults.evidence import Dialog, Evidence
 from tests.faults.faults import PROXIED, strike
 from tests.faults.plan import LEAD_SECONDS, TALK_SECONDS, Plan
 from tests.faults.rig import Rig, clear_carrier, log_size
@@ -142,11 +142,10 @@ def _keep_log(plan: Plan, start: int) -> None:
 
 def _at(seen: Evidence, at: float) -> tuple[int, int]:
     """How many calls were in flight at that time, and how many of them talked."""
-    ended = {row["request_id"]: row["call_date"].timestamp() for row in seen.cdrs}
     live = [
         each
         for each in seen.asked
-        if each.told in ("accepted", "unknown") and each.at < at and ended.get(each.request_id, at + 1) > at
+        if each.at < at < max((dialog.over_at for dialog in _dialogs(seen, each)), default=0.0)
     ]
     talking = [
         each
@@ -155,3 +154,7 @@ def _at(seen: Evidence, at: float) -> tuple[int, int]:
         if dialog.answered_at is not None and dialog.answered_at < at < (dialog.ended_at or at + 1)
     ]
     return len(live), len(talking)
+
+
+def _dialogs(seen: Evidence, asked: Asked) -> list[Dialog]:
+    return [*seen.dialogs.get(asked.agent, []), *seen.dialogs.get(asked.customer, [])]
