@@ -5,7 +5,7 @@ LAB := $(PYTHON) -m docker.lab
 ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench memory walk clean
+.PHONY: help setup up down status demo test lint bench memory faults walk clean
 
 help:    ## list these commands
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -42,6 +42,10 @@ memory:  ## three times 500 calls at 20 a second: CDRs, leftovers, the engine's 
 	@docker/setup --with-sipp
 	@$(LAB) up
 	$(PYTHON) tests/bench/run.py --memory
+
+faults: setup   ## fifty runs of twenty calls and one fault each: crashes, cut wires, a dead Postgres, a dead Asterisk
+	@$(LAB) up
+	$(PYTHON) tests/faults/run.py $(FAULTS)
 
 walk: setup   ## a hundred thousand random lives of a call
 	WALK_LIVES=100000 $(PYTHON) -m pytest tests/core/test_walk.py

@@ -132,7 +132,11 @@ def heard_without_a_gap(seen: Evidence) -> Iterator[str]:
     """Both sides of a talk hear each other from its beginning to its end."""
     agents = {asked.customer: asked.agent for asked in seen.asked}
     for dialog in customers(seen):
-        if dialog.ended_at is None or (seen.pbx_died_at is not None and dialog.invited_at < seen.pbx_died_at):
+        if (
+            not seen.recorded
+            or dialog.ended_at is None
+            or (seen.pbx_died_at is not None and dialog.invited_at < seen.pbx_died_at)
+        ):
             continue
         agent = agents[dialog.number]
         yield from _deaf(seen, dialog, listener=dialog.number, speaker=agent)

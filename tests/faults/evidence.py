@@ -68,6 +68,7 @@ class Evidence:
     pbx_died_at: float | None
     pbx_back_at: float | None
     talk_seconds: float
+    recorded: bool
     dialogs: dict[str, list[Dialog]]
     calls: list[Row]
     legs: list[Row]

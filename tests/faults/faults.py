@@ -138,6 +138,10 @@ async def kill_pbx(rig: Rig) -> None:
         await rig.start_pbx()
 
 
+async def nothing(rig: Rig) -> None:
+    """No fault at all."""
+
+
 STRIKES: dict[str, Strike] = {
     "kill": kill,
     "freeze-1": partial(freeze, seconds=1),
@@ -153,6 +157,7 @@ STRIKES: dict[str, Strike] = {
     "asterisk-kill": kill_pbx,
     "deploy": deploy,
     "crash": crash,
+    "nothing": nothing,
 }
 PROXIED = ("ari-", "lost-")
 

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 
 from tests.bench.lab import up
-from tests.faults import report
+from tests.faults import large, report
 from tests.faults.plan import KINDS, plan
 from tests.faults.rounds import Run, run
 from tests.live.lab import settings
@@ -22,11 +22,22 @@ def main() -> None:
     options = parser().parse_args()
     up()
     try:
-        raise SystemExit(asyncio.run(_runs(options)))
+        raise SystemExit(_asked_for(options))
     except KeyboardInterrupt:
         raise SystemExit("faults: stopped") from None
     finally:
         up()
+
+
+def _asked_for(options: argparse.Namespace) -> int:
+    seed = options.seed if options.replay is None else options.replay
+    if options.big:
+        return asyncio.run(large.run_big(seed))
+    if options.postgres_away is not None:
+        return large.run_away(seed, options.postgres_away)
+    if options.overload:
+        return large.run_overload(seed)
+    return asyncio.run(_runs(options))
 
 
 async def _runs(options: argparse.Namespace) -> int:
@@ -56,4 +67,14 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--calls", type=int, default=20, metavar="N", help="calls in flight in each run")
     new.add_argument("--fault", choices=KINDS, metavar="KIND", help=f"only this one: {', '.join(KINDS)}")
     new.add_argument("--replay", type=int, metavar="SEED", help="one run again")
+    new.add_argument("--big", action="store_true", help="instead: 100 talks and kill -9")
+    new.add_argument(
+        "--postgres-away",
+        type=int,
+        metavar="SECONDS",
+        help="instead: calls end at 5 a second while Postgres is stopped",
+    )
+    new.add_argument(
+        "--overload", action="store_true", help="instead: 150 requests a second where 50, and 200 live, are allowed"
+    )
     return new

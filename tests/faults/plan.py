@@ -76,9 +76,12 @@ class Plan:
     seed: int
     kind: str
     calls: tuple[PlannedCall, ...]
-    away_seconds: float  # how long whatever is away stays away, where the kind does not say
-    losable: str
-    crash_times: int
+    lead: float = LEAD_SECONDS  # when the fault strikes, in seconds from the first call
+    talk_seconds: int = TALK_SECONDS
+    away_seconds: float = 1.0  # how long whatever is away stays away, where the kind does not say
+    losable: str = ""
+    crash_times: int = 1
+    recorded: bool = True  # over the lab's own carrier
 
     @property
     def crash_at(self) -> str | None:
@@ -102,7 +105,7 @@ def plan(seed: int, *, calls: int, kind: str | None = None) -> Plan:
     dice = random.Random(seed)
     kind = kind or kind_of(seed)
     first = dice.randrange(NUMBERS)
-    placed = [_call(dice, (first + turn) % NUMBERS, late=turn >= calls) for turn in range(calls + AFTER)]
+    placed = [_call(dice, first + turn, late=turn >= calls) for turn in range(calls + AFTER)]
     placed.sort(key=lambda call: call.at)
     return Plan(
         seed=seed,
@@ -114,9 +117,14 @@ def plan(seed: int, *, calls: int, kind: str | None = None) -> Plan:
     )
 
 
-def _call(dice: random.Random, pair: int, *, late: bool) -> PlannedCall:
-    agent = f"9199100{2 * pair:03}{dice.choice(AGENTS)}"
-    customer = f"9199100{2 * pair + 1:03}{dice.choice(CUSTOMERS)}"
+def pair(turn: int, *, agent: str, customer: str) -> tuple[str, str]:
+    """An agent's and a customer's number, of these rows; others for each turn."""
+    line = 2 * (turn % NUMBERS)
+    return f"9199100{line:03}{agent}", f"9199100{line + 1:03}{customer}"
+
+
+def _call(dice: random.Random, turn: int, *, late: bool) -> PlannedCall:
+    agent, customer = pair(turn, agent=dice.choice(AGENTS), customer=dice.choice(CUSTOMERS))
     if late:
         return PlannedCall(LEAD_SECONDS + dice.uniform(0.0, 1.0), agent, customer)
     life = min(PlannedCall(0, agent, customer).life_seconds, LEAD_SECONDS)

@@ -15,16 +15,16 @@ def line(run: Run) -> str:
     return (
         f"seed {run.plan.seed:<5} {run.plan.kind:<24} {verdict:<6} "
         f"{run.in_flight:3} in flight, {run.talking:2} talking; "
-        f"{run.accepted} accepted, {run.cdrs} CDRs; {'; '.join(run.waits)}"
+        f"{run.accepted} accepted, {len(run.cdrs)} CDRs; {'; '.join(run.waits)}"
     )
 
 
-def details(run: Run) -> list[str]:
+def details(run: Run, *, most: int = MOST_WORDS) -> list[str]:
     """What broke, a line each, and how to see it again."""
     words = [f"  {each.invariant}: {each.what}" for each in run.broken]
-    more = [f"  … and {len(words) - MOST_WORDS} more"] if len(words) > MOST_WORDS else []
+    more = [f"  … and {len(words) - most} more"] if len(words) > most else []
     again = f"  again: .venv/bin/python tests/faults/run.py --replay {run.plan.seed} --fault {run.plan.kind}"
-    return [*words[:MOST_WORDS], *more, again]
+    return [*words[:most], *more, again]
 
 
 def print_table(runs: Sequence[Run]) -> None:
@@ -35,6 +35,11 @@ def print_table(runs: Sequence[Run]) -> None:
     for kind in dict.fromkeys(run.plan.kind for run in runs):
         print(_row(kind, [run for run in runs if run.plan.kind == kind], columns))
     print(_row("all", runs, columns))
+    print_figures(runs)
+
+
+def print_figures(runs: Sequence[Run]) -> None:
+    """What is promised, and how often it was not kept."""
     print()
     for name, what in FIGURES.items():
         count = sum(each.invariant == name for run in runs for each in run.broken)

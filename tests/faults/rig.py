@@ -12,7 +12,7 @@ from docker.choices import LAB, NAME, Choices
 from engine.store import embedded
 from tests.bench.cpu import children
 from tests.faults.engine import Engine
-from tests.faults.plan import RING_SECONDS, TALK_SECONDS, Plan
+from tests.faults.plan import RING_SECONDS, Plan
 from tests.faults.proxy import Proxy
 
 PBX = f"{NAME}-n1"
@@ -57,7 +57,7 @@ class Rig:
         chosen = choices.read()
         assert chosen is not None
         settings = engines.settings(chosen, node=1, database_url=lab["DATABASE_URL"])
-        settings |= {"LEGWORK_RING_SECONDS": str(RING_SECONDS), "LEGWORK_MAX_TALK_SECONDS": str(TALK_SECONDS)}
+        settings |= {"LEGWORK_RING_SECONDS": str(RING_SECONDS), "LEGWORK_MAX_TALK_SECONDS": str(plan.talk_seconds)}
         settings |= told or {}
         async with contextlib.AsyncExitStack() as stack:
             proxy = await stack.enter_async_context(Proxy.open(chosen.ari(1))) if proxied else None

@@ -13,9 +13,9 @@ from docker.choices import LAB
 from tests.bench.memory import listed
 from tests.faults import evidence
 from tests.faults.checks import Broken, broken
-from tests.faults.evidence import Dialog, Evidence
+from tests.faults.evidence import Dialog, Evidence, Row
 from tests.faults.faults import PROXIED, strike
-from tests.faults.plan import LEAD_SECONDS, TALK_SECONDS, Plan
+from tests.faults.plan import Plan
 from tests.faults.rig import Rig, clear_carrier, log_size
 from tests.faults.traffic import ANSWER_SECONDS, Asked, ask_all
 from tests.live.wire import Wire
@@ -32,13 +32,18 @@ class Run:
     """What came of one run."""
 
     plan: Plan
-    accepted: int
+    asked: list[Asked]
     in_flight: int  # at the fault
     talking: int
-    cdrs: int
+    cdrs: list[Row]
     waits: list[str]
     broken: list[Broken]
     seconds: float
+
+    @property
+    def accepted(self) -> int:
+        """How many requests were accepted."""
+        return sum(each.told == "accepted" for each in self.asked)
 
 
 async def run(plan: Plan, lab: dict[str, str]) -> Run:
@@ -60,7 +65,8 @@ async def run(plan: Plan, lab: dict[str, str]) -> Run:
             missed=rig.missed,
             pbx_died_at=rig.pbx_died_at,
             pbx_back_at=rig.pbx_back_at,
-            talk_seconds=TALK_SECONDS,
+            talk_seconds=plan.talk_seconds,
+            recorded=plan.recorded,
             dialogs=evidence.dialogs(wire),
             calls=calls,
             legs=legs,
@@ -75,10 +81,10 @@ async def run(plan: Plan, lab: dict[str, str]) -> Run:
     in_flight, talking = _at(seen, rig.struck_at)
     return Run(
         plan=plan,
-        accepted=sum(each.told == "accepted" for each in asked),
+        asked=asked,
         in_flight=in_flight,
         talking=talking,
-        cdrs=len(cdrs),
+        cdrs=cdrs,
         waits=[f"{wait.what} {wait.seconds:.1f} s" for wait in rig.waits],
         broken=found,
         seconds=time.time() - began,
@@ -92,11 +98,11 @@ def _rig(plan: Plan, lab: dict[str, str]) -> contextlib.AbstractAsyncContextMana
 async def _strike_in_traffic(rig: Rig, lab: dict[str, str]) -> list[Asked]:
     headers = {"account": lab["CPAAS_ACCOUNT"], "auth": lab["CPAAS_AUTH"]}
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-    rig.struck_at = time.time() + LEAD_SECONDS
+    rig.struck_at = time.time() + rig.plan.lead
     async with aiohttp.ClientSession(headers=headers, timeout=timeout) as http, asyncio.TaskGroup() as tasks:
         asking = tasks.create_task(ask_all(http, rig.engine.url, rig.plan.calls), name="traffic")
         if not rig.plan.waits_for_point:
-            await asyncio.sleep(LEAD_SECONDS)
+            await asyncio.sleep(rig.plan.lead)
         await strike(rig.plan.kind)(rig)
     return asking.result()
 
