@@ -73,12 +73,21 @@ def billsec(seen: Evidence) -> Iterator[str]:
     An answer that came during a cut, or a party that left then, may be off by the cut; our own hang-up may not.
     """
     for row in seen.cdrs:
-        records = seen.asterisk.get(row["channel"], [])
-        if not records or row["billsec"] is None:
+        theirs = _their_billsec(seen, row)
+        if theirs is None or row["billsec"] is None:
             continue
-        theirs = sum(record["billsec"] for record in records)
         if abs(row["billsec"] - theirs) > BILLSEC_SECONDS + _unseen_seconds(seen, row):
             yield f"{row['channel']}: our billsec {row['billsec']:.3f}, Asterisk's {theirs:.3f}"
+
+
+def _their_billsec(seen: Evidence, row: Row) -> float | None:
+    """Asterisk's own; until its death on the wire, where it died with the call."""
+    if row["channel"] in seen.asterisk:
+        return float(sum(record["billsec"] for record in seen.asterisk[row["channel"]]))
+    dialog = next(iter(seen.dialogs.get(row["dialed_number"], [])), None)
+    if dialog is None or seen.pbx_died_at is None or not (dialog.answered_at and row["answered_at"]):
+        return None
+    return (dialog.ended_at or seen.pbx_died_at) - dialog.answered_at
 
 
 def _unseen_seconds(seen: Evidence, row: Row) -> float:

@@ -25,6 +25,7 @@ SELECT legs.* FROM legs JOIN calls USING (call_id) WHERE calls.requested_at >= t
 """
 CDRS = "SELECT * FROM cdrs WHERE id > $1"
 LAST_CDR = "SELECT coalesce(max(id), 0) FROM cdrs"
+OPEN = "SELECT count(*) FROM calls WHERE ended_at IS NULL AND requested_at < to_timestamp($1)"
 PENDING = """
 SELECT (SELECT count(*) FROM unnest($1::text[]) AS asked
         WHERE NOT EXISTS (SELECT FROM cdrs WHERE request_id = asked))
@@ -159,6 +160,15 @@ async def pending(database_url: str, request_ids: list[str]) -> int:
         return len(request_ids) + 1
     finally:
         connection.terminate()
+
+
+async def open_calls(database_url: str, *, before: float) -> int:
+    """How many calls requested before that time are open in our rows."""
+    connection = await asyncpg.connect(database_url, timeout=5)
+    try:
+        return int(await connection.fetchval(OPEN, before))
+    finally:
+        await connection.close()
 
 
 async def forget_open_calls(database_url: str) -> int:

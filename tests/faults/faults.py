@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from tests.faults.evidence import open_calls
 from tests.faults.plan import DRAIN_SECONDS
 from tests.faults.rig import Rig, Wait
 
@@ -126,8 +127,7 @@ async def freeze_postgres(rig: Rig) -> None:
 
 
 async def _store_back(rig: Rig) -> None:
-    back = time.time()
-    rig.waits.append(Wait("ready after Postgres", await rig.engine.ready() - back, STORE_BACK_SECONDS))
+    await rig.time_ready("ready after Postgres", since=time.time(), most_seconds=STORE_BACK_SECONDS)
 
 
 async def kill_pbx(rig: Rig) -> None:
@@ -136,6 +136,13 @@ async def kill_pbx(rig: Rig) -> None:
         await rig.kill_pbx()
         await asyncio.sleep(rig.plan.away_seconds)
         await rig.start_pbx()
+    assert rig.pbx_died_at is not None
+    assert rig.pbx_back_at is not None
+    while time.time() < rig.pbx_back_at + 2 * PBX_BACK_SECONDS:
+        if not await open_calls(rig.lab["DATABASE_URL"], before=rig.pbx_died_at):
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    rig.waits.append(Wait("its calls closed", time.time() - rig.pbx_back_at, PBX_BACK_SECONDS))
 
 
 async def nothing(rig: Rig) -> None:

@@ -11,7 +11,7 @@ from docker.choices import LAB, ROOT
 from tests.bench.lab import carried_by, say
 from tests.bench.phones import phones
 from tests.faults import report
-from tests.faults.plan import Plan, PlannedCall, pair
+from tests.faults.plan import NUMBERS, Plan, PlannedCall, pair
 from tests.faults.rounds import run
 from tests.live.lab import settings
 
@@ -30,7 +30,9 @@ ACCOUNTS = ROOT / "docker/accounts.toml"
 
 def big(seed: int) -> Plan:
     """A hundred calls that all talk when the engine is killed."""
-    calls = _steady(seed, count=BIG_CALLS, rate=BIG_RATE, rows=("00", "05"))
+    first = random.Random(seed).randrange(NUMBERS)
+    rows = {"agent": "00", "customer": "05"}
+    calls = tuple(PlannedCall(turn / BIG_RATE, *pair(first + turn, **rows)) for turn in range(BIG_CALLS))
     return Plan(seed=seed, kind="kill", calls=calls, lead=BIG_CALLS / BIG_RATE + 3, talk_seconds=BIG_TALK_SECONDS)
 
 
@@ -57,10 +59,12 @@ def overload(seed: int) -> Plan:
 
 
 def _steady(seed: int, *, count: int, rate: float, rows: tuple[str, str]) -> tuple[PlannedCall, ...]:
+    """Calls over SIPp's phones, which go by the last two digits only: there are numbers enough for each."""
     dice = random.Random(seed)
-    first = dice.randrange(500)
-    numbered = (pair(first + turn, agent=rows[0], customer=dice.choice(rows)) for turn in range(count))
-    return tuple(PlannedCall(turn / rate, *numbers) for turn, numbers in enumerate(numbered))
+    return tuple(
+        PlannedCall(turn / rate, f"91991{turn:05}{rows[0]}", f"91992{turn:05}{dice.choice(rows)}")
+        for turn in range(count)
+    )
 
 
 async def run_big(seed: int) -> int:

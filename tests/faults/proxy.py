@@ -99,6 +99,8 @@ class Proxy:
         head, frames = b"", Frames()
         while data := await reader.read(CHUNK):
             await self._flowing.wait()
+            if writer.is_closing():
+                return
             if HEAD_END not in head:
                 head += data
                 if HEAD_END not in head:
@@ -116,10 +118,11 @@ class Proxy:
                     if asked:
                         self._note_request(connection, payload)
                     elif self._loses(connection, payload):
-                        if self._with_connection:
-                            connection.reset()
                         self.lost.set()
-                        continue
+                        if not self._with_connection:
+                            continue
+                        connection.reset()
+                        return
                     writer.write(raw)
             await writer.drain()
         await self._flowing.wait()

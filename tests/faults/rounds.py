@@ -99,7 +99,11 @@ async def _strike_in_traffic(rig: Rig, lab: dict[str, str]) -> list[Asked]:
     headers = {"account": lab["CPAAS_ACCOUNT"], "auth": lab["CPAAS_AUTH"]}
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     rig.struck_at = time.time() + rig.plan.lead
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as http, asyncio.TaskGroup() as tasks:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with (
+        aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as http,
+        asyncio.TaskGroup() as tasks,
+    ):
         asking = tasks.create_task(ask_all(http, rig.engine.url, rig.plan.calls), name="traffic")
         if not rig.plan.waits_for_point:
             await asyncio.sleep(rig.plan.lead)
