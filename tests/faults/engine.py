@@ -46,9 +46,11 @@ class Engine:
         """Start it again, half a second after each death, for ever."""
         while True:
             assert self._process is not None
+            alive_at = time.time()
             while self._process.poll() is None:
+                alive_at = time.time()
                 await asyncio.sleep(POLL_SECONDS)
-            self.deaths.append(time.time())
+            self.deaths.append(alive_at)  # at the earliest: on a busy machine we may hear of it late
             if not self._wanted:
                 return
             await asyncio.sleep(RESTART_SECONDS)

@@ -15,7 +15,7 @@ def line(run: Run) -> str:
     return (
         f"seed {run.plan.seed:<5} {run.plan.kind:<24} {verdict:<6} "
         f"{run.in_flight:3} in flight, {run.talking:2} talking; "
-        f"{run.accepted} accepted, {len(run.cdrs)} CDRs; {'; '.join(run.waits)}"
+        f"{run.accepted} accepted, {len(run.cdrs)} CDRs; {'; '.join(run.waits)}; load {run.load:.1f}"
     )
 
 

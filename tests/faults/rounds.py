@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Run:
     cdrs: list[Row]
     waits: list[str]
     broken: list[Broken]
-    seconds: float
+    load: float  # the machine's, over the last minute
 
     @property
     def accepted(self) -> int:
@@ -87,7 +88,7 @@ async def run(plan: Plan, lab: dict[str, str]) -> Run:
         cdrs=cdrs,
         waits=[f"{wait.what} {wait.seconds:.1f} s" for wait in rig.waits],
         broken=found,
-        seconds=time.time() - began,
+        load=os.getloadavg()[0],
     )
 
 
