@@ -1,6 +1,7 @@
 """What was seen from outside: the wire, Asterisk's own CDRs, the carrier's recordings; beside it our rows."""
 
 import csv
+import math
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ class Dialog:
     cancelled_at: float | None
     ended_at: float | None  # BYE
     ended_by_us: bool
-    over_at: float  # the last message
+    over_at: float  # the last message, never while it talks
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,7 +113,7 @@ def _dialog(number: str, messages: list[Message]) -> Dialog:
         cancelled_at=min(cancels, default=None),
         ended_at=byes[0].at if byes else None,
         ended_by_us=bool(byes) and byes[0].sent,
-        over_at=messages[-1].at,
+        over_at=math.inf if answers and not byes else messages[-1].at,
     )
 
 
