@@ -51,9 +51,7 @@ async def _run(settings: Settings, database_url: str, *, wait: bool) -> None:
     await _once_postgres_answers(lambda: migrate.migrate(database_url))
     async with AsyncExitStack() as stack:
         spool = Spool(settings.state_dir, limit_bytes=settings.spool_megabytes << 20)
-        store = await _once_postgres_answers(
-            lambda: stack.enter_async_context(Store.open(database_url, node=settings.node, spool=spool))
-        )
+        store = await stack.enter_async_context(Store.open(database_url, node=settings.node, spool=spool))
         stack.push_async_callback(store.writer.close)
         await _own(store, wait=wait)
         ari = await stack.enter_async_context(
