@@ -137,14 +137,19 @@ async def test_an_engine_that_starts_without_postgres_waits_and_says_so_once(
     with log.open("wb") as out:
         engine = await asyncio.create_subprocess_exec(LEGWORK, "run", env=environment, stdout=out, stderr=out)
     try:
-        await asyncio.sleep(4)
+        await says(log, "waiting for Postgres")
+        await asyncio.sleep(2)
         assert engine.returncode is None
-        (line,) = log.read_text().splitlines()
-        assert line.startswith('{"event":"waiting for Postgres')
+        assert len(log.read_text().splitlines()) == 1
         await asyncio.to_thread(own_postgres.start)
-        async with asyncio.timeout(20):
-            while '"event":"engine started"' not in log.read_text():
-                await asyncio.sleep(0.1)
+        await says(log, "engine started")
     finally:
         engine.terminate()
-        assert await engine.wait() == 0
+        code = await engine.wait()
+    assert code == 0
+
+
+async def says(log: Path, event: str) -> None:
+    async with asyncio.timeout(20):
+        while f'"event":"{event}' not in log.read_text():
+            await asyncio.sleep(0.1)
