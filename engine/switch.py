@@ -73,16 +73,16 @@ class Switch:
         if not self._ari.ready:
             raise AsteriskAway
         for _ in range(ID_ATTEMPTS):
-            line = self._open(self._new_call(request))
-            call = line.call
+            call = self._new_call(request)
             _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
+            self._live[request.account_id] += 1
             try:
                 await self._store.writer.accept(call)
-            except Refusal as exc:
-                self._close(line)
-                if isinstance(exc, IdTaken):
-                    continue
-                raise
+            except IdTaken:
+                continue
+            finally:
+                self._live[request.account_id] -= 1
+            line = self._open(call)  # from here on it is adopted with the others
             log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
             line.post(commands)
             return call.call_id
