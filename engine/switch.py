@@ -22,7 +22,7 @@ from engine.core.ids import leg_id, split
 from engine.core.reconcile import reconcile
 from engine.core.request import CallRequest
 from engine.core.rows import restore
-from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, Refusal, StoreAway, Unavailable
+from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
 from engine.line import Line, Node
 from engine.store.postgres import Store
 
