@@ -220,7 +220,10 @@ class Call:
 
         An answer that crosses our own hang-up is no answer: our facts come first.
         """
-        if leg.over or (leg.hangup_reason is not None and isinstance(event, e.Rang | e.Progressed | e.Answered)):
+        if leg.over:
+            return False
+        if leg.hangup_reason is not None and isinstance(event, e.Rang | e.Progressed | e.Answered):
+            leg.rang_at = leg.rang_at or event.at  # enough to never ring that number again
             return False
         match event:
             case e.Created(at=at):
@@ -290,7 +293,7 @@ def next_endpoint(call: Call, leg: Leg) -> str | None:
     Its own again, once for each side, when it was cut off from Asterisk while dialling: nobody knows whether
     it was dialled, so it is given up for a new attempt, never dialled twice. The next one when the trunk failed.
     """
-    if leg.hangup_reason == INTERRUPTED:
+    if leg.hangup_reason == INTERRUPTED and leg.rang_at is None:
         cut_off = [each for each in call.legs.values() if each.side == leg.side and each.hangup_reason == INTERRUPTED]
         return leg.endpoint if len(cut_off) == 1 else None
     endpoints = call.request.party(leg.side).endpoints
