@@ -7,7 +7,6 @@ from contextvars import Context, ContextVar
 from typing import Any, NoReturn
 
 from engine.errors import StoreAway
-from engine.main import _step_down
 from engine.store.postgres import LOOK_SECONDS, Store
 from engine.store.writer import Writer
 from engine.switch import Switch
@@ -109,6 +108,13 @@ class Process:
             switch.close()
             for service in services:
                 service.cancel()
+
+
+async def _step_down(store: Store, switch: Switch) -> None:
+    while True:
+        await store.writer.lock.lost()
+        switch.step_down()
+        await store.writer.lock.held()
 
 
 async def _follow_hints(store: Store, switch: Switch) -> None:

@@ -168,8 +168,13 @@ class Wire:
         thing = message.get("channel") or message.get("peer") or {}
         topic = f"{message['type'] == 'Dial'} {thing.get('id')}"
         payload = orjson.dumps(message)
-        seconds = random.uniform(0, network.shuffle_seconds) if network.shuffle_seconds else 0.0
-        seconds += network.delay() if network.shuffle_seconds else self._in_order(topic)
+        if network.shuffle_seconds:
+            seconds = network.delay() + random.uniform(0, network.shuffle_seconds)
+            if message["type"] == "ChannelDestroyed":  # even then the last of its own topic
+                seconds = max(seconds, self._arrivals.get(topic, 0.0) - network.loop.time() + 1e-6)
+            self._arrivals[topic] = max(self._arrivals.get(topic, 0.0), network.loop.time() + seconds)
+        else:
+            seconds = self._in_order(topic)
         about = thing.get("id", "")
         network.loop.call_later(seconds, self._deliver, payload, about, context=network.asterisk.context)
         if random.random() < network.repeat:
