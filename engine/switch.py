@@ -16,7 +16,7 @@ from engine.ari.codec import decode
 from engine.census import Census
 from engine.clock import AlarmClock
 from engine.core import events as e
-from engine.core.call import Call
+from engine.core.call import RING, Call
 from engine.core.flows import FLOWS
 from engine.core.ids import leg_id, split
 from engine.core.reconcile import reconcile
@@ -31,6 +31,7 @@ ID_ATTEMPTS = 5
 ORPHAN_SECONDS = 5.0  # so long nobody may own a channel before it is hung up
 AUDIT_SECONDS = 60.0
 DRAIN_GRACE_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 0.25  # while we are deaf, nobody is given up for not answering
 ORPHANS_AT_ONCE = 10  # a mass hang-up drops SIP requests: so many, then a pause
 ORPHANS_PAUSE_SECONDS = 0.1
 
@@ -212,9 +213,14 @@ class Switch:
         line = self._lines.get(call_id)
         if line is None:
             return
-        for event in line.call.due(time.time()):
-            line.note(event, arrived=time.monotonic())
-        self._clock.set(call_id, line.call.deadline)
+        now, deaf = time.time(), not self._ari.ready
+        waiting = False
+        for event in line.call.due(now):
+            if deaf and event.name.startswith(RING):  # it may have been answered: adopt will tell
+                waiting = True
+            else:
+                line.note(event, arrived=time.monotonic())
+        self._clock.set(call_id, now + LOOK_AGAIN_SECONDS if waiting else line.call.deadline)
 
     # -- all of Asterisk ---------------------------------------------------------------------
 

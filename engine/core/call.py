@@ -16,6 +16,7 @@ from engine.core.request import CallRequest, Side
 CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
 INTERRUPTED = "interrupted"
+RING = "ring:"  # the name of a deadline: that leg's ring time is over
 # Names of deadlines: do this to that leg again, as Asterisk did not answer.
 HANGUP = "hangup:"
 UNMUTE = "unmute:"
@@ -104,7 +105,7 @@ class Call:
         """Ring a created leg; its ring time counts from now."""
         ring_seconds = self.request.party(leg.side).ring_seconds
         leg.dialed_at = self.now
-        self.deadlines[f"ring:{leg.name}"] = self.now + ring_seconds
+        self.deadlines[RING + leg.name] = self.now + ring_seconds
         return [c.Dial(leg=leg.name, ring_seconds=ring_seconds + GRACE_SECONDS)]
 
     def open_bridge(self) -> list[c.Command]:
@@ -131,7 +132,7 @@ class Call:
         if leg.over or leg.hangup_reason is not None:
             return []
         leg.hangup_reason = reason
-        self.deadlines.pop(f"ring:{leg.name}", None)
+        self.deadlines.pop(RING + leg.name, None)
         if leg.created_at is None:
             return []
         return [c.Hangup(leg=leg.name, cause=CAUSE_NO_ANSWER if reason == "ring_time" else CAUSE_NORMAL)]
@@ -243,7 +244,7 @@ class Call:
                 if leg.answered_at is not None:
                     return False
                 leg.answered_at = at
-                self.deadlines.pop(f"ring:{leg.name}", None)
+                self.deadlines.pop(RING + leg.name, None)
             case e.Pressed(digit=digit):
                 self.digits += digit if leg.side == "customer" else ""
             case e.Ended(at=at, cause=cause, sip_code=sip_code):
@@ -261,7 +262,7 @@ class Call:
     def _end(self, leg: Leg, at: float) -> None:
         known = (leg.created_at, leg.dialed_at, leg.answered_at)
         leg.ended_at = max(at, *(time for time in known if time is not None), 0.0)
-        self.deadlines.pop(f"ring:{leg.name}", None)
+        self.deadlines.pop(RING + leg.name, None)
         self.deadlines.pop(HANGUP + leg.name, None)
 
     def _note_refused(self, command: c.Command, status: int) -> list[c.Command]:
