@@ -91,13 +91,13 @@ class Postgres:
         await self._thawed.wait()
         self.locks = {name: holder for name, holder in self.locks.items() if holder is not connection}
 
-    async def connect(self) -> "Connection":
+    async def connect(self, name: str = "") -> "Connection":
         """A new connection. Raises what asyncpg raises."""
         process = PROCESS.get()
         await process.running()
         if self.away:
             raise ConnectionRefusedError("Postgres is not there")
-        connection = Connection(self, process)
+        connection = Connection(self, process, name)
         self._connections.append(connection)
         await connection.fetch("SELECT 1")
         return connection
@@ -158,11 +158,12 @@ class Postgres:
             case "asterisk_started":
                 self._node(arguments[0])["asterisk_started_at"] = arguments[1]
                 return []
-            case "last_beat":
-                return [dict(self.nodes[arguments[0]])] if arguments[0] in self.nodes else []
-            case "sign":
-                connection.signature = arguments[0]
+            case "seen":
+                if row := self.nodes.get(arguments[0]):
+                    row["seen_at"] = max(row["seen_at"], arguments[1])
                 return []
+            case "left_behind":
+                return [dict(self.nodes[arguments[0]])] if arguments[0] in self.nodes else []
             case "take_lock":
                 holder = self.locks.get(arguments[0])
                 if holder is None and not connection.closed:
@@ -170,7 +171,7 @@ class Postgres:
                 return [{"taken": holder in (None, connection)}]
             case "end_holder":
                 holder = self.locks.get(arguments[0])
-                if holder is None or holder.signature != arguments[1]:
+                if holder is None or holder.name != arguments[1]:
                     return []
                 del self.locks[arguments[0]]
                 self.end(holder)
@@ -210,10 +211,10 @@ class Postgres:
 class Connection:
     """A connection to it, as asyncpg makes one."""
 
-    def __init__(self, postgres: Postgres, process: Process) -> None:
+    def __init__(self, postgres: Postgres, process: Process, name: str) -> None:
         self._postgres = postgres
         self.process = process
-        self.signature = ""
+        self.name = name
         self.closed = False
 
     def is_closed(self) -> bool:

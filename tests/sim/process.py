@@ -7,6 +7,7 @@ from contextvars import Context, ContextVar
 from typing import Any, NoReturn
 
 from engine.errors import StoreAway
+from engine.main import _own, _step_down
 from engine.store.postgres import LOOK_SECONDS, Store
 from engine.store.writer import Writer
 from engine.switch import Switch
@@ -34,9 +35,9 @@ class Process:
         self.switch: Switch | None = None
         self.ended = self._loop.create_future()  # with None, or what it died of
 
-    def start(self, ari: Any, pool: Any) -> None:
+    def start(self, ari: Any, pool: Any, spool: Any) -> None:
         """Begin to live."""
-        store = Store(pool, Writer("", node=NODE), url="", node=NODE)
+        store = Store(pool, Writer("", node=NODE, spool=spool), url="", node=NODE)
         self.spawn(self._live(ari, store))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -92,7 +93,7 @@ class Process:
             self.ended.set_result(died_of)
 
     async def _serve(self, ari: Any, store: Store) -> None:
-        await store.writer.own(wait=True)
+        await _own(store, wait=True)
         async with asyncio.TaskGroup() as tasks:
             switch = self.switch = Switch(ari, store, tasks, node=NODE)
             services = [
@@ -108,13 +109,6 @@ class Process:
             switch.close()
             for service in services:
                 service.cancel()
-
-
-async def _step_down(store: Store, switch: Switch) -> None:
-    while True:
-        await store.writer.lock.lost()
-        switch.step_down()
-        await store.writer.lock.held()
 
 
 async def _follow_hints(store: Store, switch: Switch) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from engine.core.ids import split
 from engine.errors import Refusal
 from tests.sim.asterisk import Asterisk
+from tests.sim.disk import Disk, SimulatedSpool
 from tests.sim.parties import Party
 from tests.sim.plan import Fault, Plan, PlannedCall
 from tests.sim.postgres import Pool, Postgres
@@ -50,6 +51,7 @@ class World:
     asterisk: Asterisk = field(init=False)
     postgres: Postgres = field(init=False)
     network: Network = field(init=False)
+    disk: Disk = field(init=False)
     _acts: Counter[str] = field(default_factory=Counter)
     _since: dict[str, float] = field(default_factory=dict)
 
@@ -59,6 +61,7 @@ class World:
         self.asked = [Asked(planned) for planned in self.plan.calls]
         self.asterisk = Asterisk(random, self._party)
         self.postgres = Postgres(random)
+        self.disk = Disk(random)
         self.postgres.slow_seconds = self.plan.slow_seconds
         self.postgres.on_commit = partial(self._after, "statement")
         self.network = Network(
@@ -93,7 +96,11 @@ class World:
         self.say("engine starts")
         self.lives += 1
         process = self.process = Process(before=self._before)
-        process.start(SimulatedAri(self.network, process, app=f"legwork-{NODE}"), Pool(self.postgres))
+        process.start(
+            SimulatedAri(self.network, process, app=f"legwork-{NODE}"),
+            Pool(self.postgres),
+            SimulatedSpool(self.disk, process),
+        )
         process.ended.add_done_callback(partial(self._ended, process))
 
     def _ended(self, process: Process, ended: asyncio.Future[BaseException | None]) -> None:

@@ -106,8 +106,8 @@ def _cancel_all(loop: VirtualLoop) -> None:
 def _patched(world: World) -> Iterator[None]:
     """Let the engine connect to this world's Postgres and die at its crash points."""
 
-    async def connect_here(_: str) -> Any:
-        return await world.postgres.connect()
+    async def connect_here(_: str, *, name: str) -> Any:
+        return await world.postgres.connect(name)
 
     original = connection.connect
     patched: list[tuple[Any, str, Callable[..., Any]]] = [(engine.crash, "reached", engine.crash.reached)]

@@ -166,10 +166,9 @@ async def test_a_read_only_postgres_is_away_until_it_takes_writes(postgres: OwnP
     await empty(postgres.url)
     call = new_call()
     async with running(postgres.url, tmp_path) as store:
-        await store.beat()
         await store.writer.accept(call)
         await execute(postgres.url, "ALTER DATABASE legwork SET default_transaction_read_only = on")
-        ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'legwork writer n1'"
+        ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'legwork-n1 %'"
         await execute(postgres.url, ends)
         with pytest.raises(StoreAway):
             await store.writer.accept(new_call("refused000"))
@@ -202,7 +201,6 @@ async def test_what_a_killed_engine_spooled_is_there_before_the_next_one_restore
         await store.writer.commit(ended(ending))
     await asyncio.to_thread(postgres.start)
     async with running(postgres.url, tmp_path) as store:
-        await store.beat()
         await store.writer.recover()
         ((row, legs),) = await store.live_calls()
         assert (row["call_id"], [leg["name"] for leg in legs]) == ("live000000", ["a1", "b1"])
