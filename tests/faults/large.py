@@ -33,7 +33,9 @@ def big(seed: int) -> Plan:
     first = random.Random(seed).randrange(NUMBERS)
     rows = {"agent": "00", "customer": "05"}
     calls = tuple(PlannedCall(turn / BIG_RATE, *pair(first + turn, **rows)) for turn in range(BIG_CALLS))
-    return Plan(seed=seed, kind="kill", calls=calls, lead=BIG_CALLS / BIG_RATE + 3, talk_seconds=BIG_TALK_SECONDS)
+    return Plan(
+        seed=seed, kind="kill", calls=calls, lead=BIG_CALLS / BIG_RATE + 3, talk_seconds=BIG_TALK_SECONDS, large="--big"
+    )
 
 
 def away(seed: int, seconds: int) -> Plan:
@@ -46,6 +48,7 @@ def away(seed: int, seconds: int) -> Plan:
         lead=seconds + 1.0,
         talk_seconds=seconds + 2,
         away_seconds=float(seconds),
+        large=f"--postgres-away {seconds}",
         recorded=False,
     )
 
@@ -54,7 +57,13 @@ def overload(seed: int) -> Plan:
     """Three times as many requests as the account may make; half of the customers hang up at once."""
     calls = _steady(seed, count=round(OFFERED_RATE * OFFERED_SECONDS), rate=OFFERED_RATE, rows=("05", "60"))
     return Plan(
-        seed=seed, kind="nothing", calls=calls, lead=OFFERED_SECONDS, talk_seconds=OVERLOAD_TALK_SECONDS, recorded=False
+        seed=seed,
+        kind="nothing",
+        calls=calls,
+        lead=OFFERED_SECONDS,
+        talk_seconds=OVERLOAD_TALK_SECONDS,
+        recorded=False,
+        large="--overload",
     )
 
 

@@ -82,12 +82,18 @@ class Plan:
     losable: str = ""
     crash_times: int = 1
     recorded: bool = True  # over the lab's own carrier
+    large: str = ""  # which of the large runs it is
 
     @property
     def crash_at(self) -> str | None:
         """What LEGWORK_CRASH_AT says, for the kinds that crash at a point."""
         _, _, point = self.kind.partition("@")
         return f"{point}:{self.crash_times}" if point else None
+
+    @property
+    def again(self) -> str:
+        """The options that make this run again."""
+        return f"{self.large} --seed {self.seed}" if self.large else f"--replay {self.seed} --fault {self.kind}"
 
     @property
     def waits_for_point(self) -> bool:

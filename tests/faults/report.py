@@ -23,7 +23,7 @@ def details(run: Run, *, most: int = MOST_WORDS) -> list[str]:
     """What broke, a line each, and how to see it again."""
     words = [f"  {each.invariant}: {each.what}" for each in run.broken]
     more = [f"  … and {len(words) - most} more"] if len(words) > most else []
-    again = f"  again: .venv/bin/python tests/faults/run.py --replay {run.plan.seed} --fault {run.plan.kind}"
+    again = f"  again: .venv/bin/python tests/faults/run.py {run.plan.again}"
     return [*words[:most], *more, again]
 
 
@@ -42,6 +42,9 @@ def print_figures(runs: Sequence[Run]) -> None:
     """What is promised, and how often it was not kept."""
     print()
     for name, what in FIGURES.items():
+        if name == "gap" and not any(run.plan.recorded for run in runs):
+            print(f" --   {what}: SIPp's phones record nothing")
+            continue
         count = sum(each.invariant == name for run in runs for each in run.broken)
         print(f"{'PASS' if not count else 'FAIL'}  {what}: {count}")
 
