@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import secrets
+import shutil
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -125,28 +128,48 @@ def own_postgres() -> Iterator[OwnPostgres]:
         yield postgres
 
 
-async def test_an_engine_that_starts_without_postgres_waits_and_says_so_once(
-    own_postgres: OwnPostgres, tmp_path: Path
-) -> None:
+@asynccontextmanager
+async def other_engine(state: Path, log: Path, **told: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A second engine beside the lab's, under a name of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    told = {"LEGWORK_NODE": "other", "LEGWORK_HTTP_PORT": port, "LEGWORK_STATE_DIR": str(tmp_path)}
-    environment = os.environ | settings() | told | {"DATABASE_URL": own_postgres.url}
-    log = tmp_path / "log"
+    told |= {"LEGWORK_NODE": "other", "LEGWORK_HTTP_PORT": port, "LEGWORK_STATE_DIR": str(state)}
     with log.open("wb") as out:
+        environment = os.environ | settings() | {"DATABASE_URL": ""} | told
         engine = await asyncio.create_subprocess_exec(LEGWORK, "run", env=environment, stdout=out, stderr=out)
     try:
+        yield engine
+    finally:
+        engine.terminate()
+        code = await engine.wait()
+    assert code == 0
+
+
+async def test_an_engine_that_starts_without_postgres_waits_and_says_so_once(
+    own_postgres: OwnPostgres, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    async with other_engine(tmp_path, log, DATABASE_URL=own_postgres.url) as engine:
         await says(log, "waiting for Postgres")
         await asyncio.sleep(2)
         assert engine.returncode is None
         assert len(log.read_text().splitlines()) == 1
         await asyncio.to_thread(own_postgres.start)
         await says(log, "engine started")
+
+
+async def test_an_embedded_postgres_that_has_ended_is_started_again(tmp_path: Path) -> None:
+    state, log = LAB / f"test-engine-{secrets.token_hex(4)}", tmp_path / "log"
+    try:
+        async with other_engine(state, log):
+            await says(log, "engine started")
+            server = int((state / "postgres/postmaster.pid").read_text().split()[0])
+            os.kill(server, signal.SIGQUIT)  # as Postgres itself does when it can not write
+            await says(log, "over: the embedded Postgres has ended")
     finally:
-        engine.terminate()
-        code = await engine.wait()
-    assert code == 0
+        embedded.stop(state)
+        shutil.rmtree(state)
 
 
 async def says(log: Path, event: str) -> None:
