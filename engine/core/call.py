@@ -57,6 +57,7 @@ class Call:
     release_reason: str | None = None
     ended_by: str | None = None
     digits: str = ""
+    pressed: set[tuple[str, float]] = field(default_factory=set)  # by whom and when, to know a key told twice
 
     # -- what a flow asks ------------------------------------------------------------------
 
@@ -245,7 +246,10 @@ class Call:
                     return False
                 leg.answered_at = at
                 self.deadlines.pop(RING + leg.name, None)
-            case e.Pressed(digit=digit):
+            case e.Pressed(at=at, digit=digit):
+                if (leg.name, at) in self.pressed:
+                    return False
+                self.pressed.add((leg.name, at))
                 self.digits += digit if leg.side == "customer" else ""
             case e.Ended(at=at, cause=cause, sip_code=sip_code):
                 leg.cause, leg.sip_code = cause, sip_code
