@@ -28,6 +28,7 @@ AMI_PORT = 5038
 # Of /proc/net/tcp: the state of a socket that listens.
 LISTENS = "0A"
 MODULES = ("res_stasis", "res_ari_channels", "res_ari_bridges", "chan_pjsip", "bridge_softmix", "bridge_simple")
+POSTGRES = 14
 FREE_PERCENT = 10
 CLOCK_SECONDS = 2.0
 
@@ -165,6 +166,8 @@ async def _postgres(settings: Settings) -> str:
     except AWAY as exc:
         raise Failed(str(exc) or type(exc).__name__, "start Postgres, check DATABASE_URL") from exc
     try:
+        if connection.get_server_version().major < POSTGRES:
+            raise Failed(f"version {connection.get_server_version().major}", f"use Postgres {POSTGRES} or newer")
         found = await migrate.version(connection)
     finally:
         await connection.close(timeout=1)

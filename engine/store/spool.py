@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ class Spool:
         """Whether there is something in it that Postgres may not have."""
         return self._path is not None and self._path.exists() and self._path.stat().st_size > 0
 
-    async def put(self, snapshots: list[tuple[str, bytes | None]]) -> None:
+    async def put(self, snapshots: Sequence[tuple[str, bytes | None]]) -> None:
         """Keep each call's snapshot in place of an older one: on disk when this returns."""
         rows = [(call_id, time.time(), body) for call_id, body in snapshots]
 
@@ -123,6 +123,17 @@ class Spool:
             self.depth = await self._in_thread(work)
         except SpoolRefused:  # told once
             self.depth = max(0, self.depth - len(batch))
+
+    async def set_aside(self, batch: list[Spooled]) -> None:
+        """Keep what Postgres does not take beside the spool, for a person to look at."""
+
+        def work() -> None:
+            with self._beside("unwritten.jsonl").open("ab") as file:
+                file.writelines((each.body or b"") + b"\n" for each in batch)
+                file.flush()
+                os.fsync(file.fileno())
+
+        await self._in_thread(work)
 
     async def clear(self) -> None:
         """Take the drained file away, for good."""
@@ -194,7 +205,7 @@ class Spool:
 
     def _move_aside(self) -> Path:
         files = self._files()
-        aside = files[0].with_name(f"{FILE}.corrupt-{time.time_ns()}")
+        aside = self._beside(f"corrupt-{time.time_ns()}")
         for path in files:
             if path.exists():
                 path.rename(aside.with_name(path.name.replace(FILE, aside.name)))
@@ -204,6 +215,10 @@ class Spool:
     def _files(self) -> list[Path]:
         assert self._path is not None
         return [self._path, self._path.with_name(f"{FILE}-wal"), self._path.with_name(f"{FILE}-shm")]
+
+    def _beside(self, name: str) -> Path:
+        assert self._path is not None
+        return self._path.with_name(f"{FILE}.{name}")
 
     def _sync_folder(self) -> None:
         assert self._path is not None
