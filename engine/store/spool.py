@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,6 @@ from engine.trouble import Trouble
 
 FILE = "spool.db"
 LIMIT_BYTES = 1 << 30
-FREE_PERCENT = 10
 PAGE_BYTES = 4096
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # One process has it at a time, and a commit is one fsync of the log.
@@ -68,7 +66,6 @@ class Spool:
         self._file: sqlite3.Connection | None = None  # the thread's
         self._drained = 0  # up to this position it is in Postgres, removed or not
         self._refuses = Trouble("the spool refuses: no legs are dialled while Postgres is away, live calls go on")
-        self._filling = Trouble(f"less than {FREE_PERCENT} % of the disk under the spool is free")
         self.depth = 0  # how many calls are in it and not in Postgres
 
     @property
@@ -80,20 +77,16 @@ class Spool:
         """Keep each call's snapshot in place of an older one: on disk when this returns."""
         rows = [(call_id, time.time(), body) for call_id, body in snapshots]
 
-        def work() -> tuple[int, float]:
+        def work() -> int:
             file = self._opened()
             with file:
                 file.execute("BEGIN IMMEDIATE")
                 file.execute(TABLE)
                 file.executemany(PUT, rows)
-            return self._count(file), self._free_percent()
+            return self._count(file)
 
-        self.depth, free_percent = await self._in_thread(work)
+        self.depth = await self._in_thread(work)
         self._refuses.is_over()
-        if free_percent < FREE_PERCENT:
-            self._filling.goes_on(free_percent=round(free_percent, 1), file=str(self._path))
-        else:
-            self._filling.is_over()
 
     async def oldest(self, count: int) -> list[Spooled]:
         """The first that are to be drained."""
@@ -184,11 +177,6 @@ class Spool:
     def _count(self, file: sqlite3.Connection) -> int:
         counted: int = file.execute(COUNT, (self._drained,)).fetchone()[0]
         return counted
-
-    def _free_percent(self) -> float:
-        assert self._path is not None
-        usage = shutil.disk_usage(self._path.parent)
-        return 100 * usage.free / usage.total
 
     def _shut(self) -> None:
         if self._file is not None:

@@ -1,6 +1,9 @@
 """Postgres stopped, frozen, read-only or failing at random: the same rows as without."""
 
 import asyncio
+import os
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +26,8 @@ from engine.store.spool import FILE, Spool, SpoolRefused
 from tests.store.conftest import execute
 from tests.store.postgres import OwnPostgres
 from tests.store.test_store import ended, new_call, until_back
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -293,6 +298,45 @@ async def test_a_thousand_calls_a_second_are_drained(postgres: OwnPostgres, tmp_
         seconds = time.monotonic() - began
         assert (await store.dispositions("account_1"))["BUSY"] == 3000
     assert seconds < 3, f"{3000 / seconds:.0f} a second"
+
+
+CRASHING = """
+import asyncio, sys
+from pathlib import Path
+from tests.store.test_outage import running, spool_two
+
+asyncio.run(spool_two(sys.argv[1], Path(sys.argv[2])))
+"""
+
+
+async def spool_two(url: str, folder: Path) -> None:
+    """An engine in an outage of a moment: two calls go to the spool, then to Postgres."""
+    async with running(url, folder) as store:
+        reach, store.writer._ledger.reach = store.writer._ledger.reach, gone  # type: ignore[method-assign]
+        await asyncio.gather(*(store.writer.commit(ended(new_call(name))) for name in ("one", "two")))
+        store.writer._ledger.reach = reach  # type: ignore[method-assign]
+        await until_back(store)
+
+
+async def gone() -> None:
+    raise ConnectionRefusedError
+
+
+@pytest.mark.parametrize("point", ["spool.written", "spool.drained"])
+async def test_an_engine_killed_at_either_side_of_the_spool_loses_and_doubles_nothing(
+    point: str, postgres: OwnPostgres, tmp_path: Path
+) -> None:
+    await empty(postgres.url)
+    command = (sys.executable, "-c", CRASHING, postgres.url, str(tmp_path))
+    child = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env=os.environ | {"LEGWORK_CRASH_AT": point}, stdout=asyncio.subprocess.DEVNULL
+    )
+    assert await child.wait() == -signal.SIGKILL
+    assert len((await rows(postgres.url))["cdrs"]) == (0 if point == "spool.written" else 2)
+    async with running(postgres.url, tmp_path) as store:
+        await store.writer.recover()
+        assert [row["request_id"] for row in (await rows(postgres.url))["cdrs"]] == ["one", "two"]
+        assert not (tmp_path / FILE).exists()
 
 
 # -- any sequence of outages -------------------------------------------------------------------
