@@ -18,6 +18,7 @@ from engine.store.spool import Spool, Spooled, SpoolRefused
 
 LAZY_SECONDS = 0.25  # how long a fact nobody waits for, or a CDR, may wait for company
 RETRY_SECONDS = 0.5
+CLOCK_SECONDS = 0.001  # what Postgres's time and ours may differ by rounding
 BATCH_CALLS = 200
 
 log = structlog.get_logger()
@@ -279,8 +280,8 @@ class Writer:
     def _stale(self, batch: list[Spooled], snapshots: list[Snapshot]) -> set[str]:
         """The live calls that another engine has had since they were spooled: its rows are newer."""
         live = {each.call_id for each in snapshots if each.cdr is None}
-        until = self.predecessor.seen_at or 0.0
-        return {each.call_id for each in batch if each.call_id in live and each.spooled_at <= until}
+        until = (self.predecessor.seen_at or 0.0) - CLOCK_SECONDS
+        return {each.call_id for each in batch if each.call_id in live and each.spooled_at < until}
 
     def _be_back(self) -> None:
         self.away = False
