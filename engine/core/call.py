@@ -271,6 +271,8 @@ class Call:
 
     def _note_refused(self, command: c.Command, status: int) -> list[c.Command]:
         match command:
+            case c.Dial(leg=name) if self.legs[name].rang_at or self.legs[name].answered_at:
+                return []  # it was dialled: only Asterisk's word for it is lost
             case c.Dial(leg=name) if not self.legs[name].over:
                 # Ambiguous or refused, it is never repeated: the leg is given up.
                 return self.hang_up(self.legs[name], "refused" if status else INTERRUPTED)

@@ -188,6 +188,13 @@ def test_an_ambiguous_dial_is_given_up_and_never_repeated(call: Call) -> None:
     assert after(call, created, refused) == [Hangup(leg="a1", cause=16)]
 
 
+@pytest.mark.parametrize("known", [A_ANSWERS, A_ANSWERS[:2]])
+def test_a_dial_whose_answer_is_lost_has_its_effect_all_the_same(call: Call, known: tuple[Event, ...]) -> None:
+    """Who rings or talks was dialled, whatever became of Asterisk's answer."""
+    assert after(call, *known, Refused(at=106, command=Dial(leg="a1", ring_seconds=90), status=0)) == []
+    assert call.legs["a1"].hangup_reason is None
+
+
 def test_a_hang_up_without_an_answer_is_tried_again_until_the_leg_is_gone(call: Call) -> None:
     (hangup, *_) = after(call, *B_RINGS, Cancelled(at=107))
     assert call.note(Refused(at=110, command=hangup, status=0)) == []
