@@ -1,14 +1,16 @@
 """Errors as one tree under `Refusal`: the docstring is the message, `code` is the contract."""
 
-from engine.core.refusal import InvalidRequest, Refusal
+from engine.core.refusal import InvalidRequest, NotPermitted, Refusal
 
 __all__ = [
     "AsteriskAway",
     "IdTaken",
     "InvalidRequest",
     "NotFound",
+    "NotPermitted",
     "OverCapacity",
     "Refusal",
+    "Stopped",
     "StoreAway",
     "Unauthorised",
     "Unavailable",
@@ -38,6 +40,12 @@ class Unavailable(Refusal):
     """the service can not take new calls now, please try again"""
 
     code = "unavailable"
+
+
+class Stopped(Unavailable):
+    """dialling is stopped"""
+
+    code = "stopped"
 
 
 class StoreAway(Unavailable):

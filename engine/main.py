@@ -17,6 +17,7 @@ from engine.api.dialects import DIALECTS
 from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import StoreAway, WrongConfig
+from engine.gate import Gate
 from engine.store import migrate
 from engine.store.postgres import Store
 from engine.switch import Switch
@@ -48,16 +49,18 @@ async def _run(settings: Settings, database_url: str) -> None:
         )
         accounts = Accounts()
         accounts.replace(await store.applied())
+        gate = Gate(accounts, store)
+        gate.take_stops(await store.stops())
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with asyncio.TaskGroup() as tasks:
-            switch = Switch(ari, store, tasks, node=settings.node)
+            switch = Switch(ari, store, tasks, node=settings.node, gate=gate)
             api = Api(accounts=accounts, store=store, switch=switch, limits=settings.limits)
             services = [
                 tasks.create_task(ari.run(adopt=switch.adopt, note=switch.note), name="ari"),
                 tasks.create_task(store.writer.run(), name="writer"),
-                tasks.create_task(_follow_hints(store, accounts, switch), name="hints"),
+                tasks.create_task(_follow_hints(store, accounts, gate, switch), name="hints"),
                 tasks.create_task(_beat(store), name="beat"),
             ]
             runner = await _serve(api, settings)
@@ -85,10 +88,11 @@ async def _serve(api: Api, settings: Settings) -> web.AppRunner:
     return runner
 
 
-async def _follow_hints(store: Store, accounts: Accounts, switch: Switch) -> None:
+async def _follow_hints(store: Store, accounts: Accounts, gate: Gate, switch: Switch) -> None:
     """A notification is a hint: whatever it says, look at the tables."""
     async for _ in store.listen():
         try:
+            gate.take_stops(await store.stops())
             accounts.replace(await store.applied())
             for call_id in await store.hangups_asked():
                 switch.cancel(call_id)

@@ -21,6 +21,7 @@ from engine.core.reconcile import reconcile
 from engine.core.request import CallRequest
 from engine.core.rows import restore
 from engine.errors import AsteriskAway, IdTaken, Refusal, StoreAway, Unavailable
+from engine.gate import Gate
 from engine.line import Line, Node
 from engine.store.postgres import Store
 
@@ -35,17 +36,25 @@ log = structlog.get_logger()
 class Switch:
     """All live calls of one node."""
 
-    def __init__(self, ari: Ari, store: Store, tasks: asyncio.TaskGroup, *, node: str) -> None:
+    def __init__(self, ari: Ari, store: Store, tasks: asyncio.TaskGroup, *, node: str, gate: Gate) -> None:
         self._ari = ari
         self._store = store
         self._tasks = tasks
         self._node = node
+        self._gate = gate
         self._lines: dict[str, Line] = {}
         self._live: Counter[str] = Counter()
         self._clock = AlarmClock(self._deadline)
         self._restored = False
         self._working: set[asyncio.Task[None]] = set()
-        self._here = Node(name=node, ari=ari, writer=store.writer, spawn=self._spawn, changed=self._line_changed)
+        self._here = Node(
+            name=node,
+            ari=ari,
+            writer=store.writer,
+            spawn=self._spawn,
+            permit=gate.leg,
+            changed=self._line_changed,
+        )
 
     @property
     def ready(self) -> bool:
@@ -57,18 +66,27 @@ class Switch:
         return self._live[account_id]
 
     async def start(self, request: CallRequest) -> str:
-        """Begin a call: its id, once its intent is committed. Raises `Unavailable`."""
+        """Begin a call, if the gate lets it: its id, once its intent is committed. Raises `Refusal`."""
         if not self.ready:
             raise AsteriskAway
+        asking = self._new_call(request)
+        try:
+            await self._gate.admit(asking, live_calls=self.live_calls(request.account_id))
+            return await self._begin(asking)
+        finally:
+            self._gate.leave(asking)
+
+    async def _begin(self, call: Call) -> str:
+        request = call.request
         for _ in range(ID_ATTEMPTS):
-            line = self._open(self._new_call(request))
-            call = line.call
+            line = self._open(call)
             _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
             try:
                 await self._store.writer.commit(call)
             except Refusal as exc:
                 self._close(line)
                 if isinstance(exc, IdTaken):
+                    call = self._new_call(request)
                     continue
                 self._store.writer.forget(call)
                 raise

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "engine.config": ("engine.core", "engine.errors"),
     "engine.accounts": ("engine.core", "engine.errors"),
     "engine.applied": ("engine.core", "engine.errors", "engine.accounts"),
+    "engine.gate": ("engine.core", "engine.errors", "engine.accounts", "engine.store"),
     "engine.line": ("engine.core", "engine.errors", "engine.ari", "engine.store", "engine.crash"),
     "engine.switch": (
         "engine.core",
@@ -29,6 +30,7 @@ MAY_IMPORT = {
         "engine.store",
         "engine.clock",
         "engine.crash",
+        "engine.gate",
         "engine.line",
     ),
     "engine.api": ("engine.core", "engine.errors", "engine.store", "engine.accounts", "engine.api"),

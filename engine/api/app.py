@@ -15,13 +15,13 @@ from engine.api.dialect import Body, Dialect, Operation, Surroundings
 from engine.core.account import Account
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
 from engine.core.request import CallRequest, Limits
-from engine.errors import InvalidRequest, NotFound, OverCapacity, Refusal, Unavailable
+from engine.errors import InvalidRequest, NotFound, Refusal, Unavailable
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
 BODY_SECONDS = 5
-RETRY_AFTER_SECONDS = "5"
-RETRY_LATER = ("over_capacity", "unavailable", "store_away", "asterisk_away")
+RETRY_AFTER_SECONDS = 5
+RETRY_LATER = ("over_capacity", "unavailable", "stopped", "store_away", "asterisk_away")
 
 log = structlog.get_logger()
 
@@ -45,9 +45,6 @@ class Switch(Protocol):
     def ready(self) -> bool:
         """Whether Asterisk can be told to dial."""
 
-    def live_calls(self, account_id: str) -> int:
-        """How many calls the account has on."""
-
     async def start(self, request: CallRequest) -> str:
         """Begin a call; its request id."""
 
@@ -66,8 +63,6 @@ class Api:
         account_id = account.account_id
         match ask:
             case StartCall(request=request):
-                if self.switch.live_calls(account_id) >= account.max_live_calls:
-                    raise OverCapacity
                 return await self.switch.start(request)
             case CdrByRequestId(request_id=request_id):
                 return await self._cdr(account_id, request_id)
@@ -158,7 +153,7 @@ def _envelope(dialects: tuple[Dialect, ...]) -> Any:
             log.exception("request failed", path=request.path)
             refusal = Unavailable()
         if refusal.code in RETRY_LATER:
-            headers["Retry-After"] = RETRY_AFTER_SECONDS
+            headers["Retry-After"] = str(refusal.retry_after_seconds or RETRY_AFTER_SECONDS)
         status, body = dialect.refuse(refusal)
         log.info("request refused", path=request.path, status=status, code=refusal.code, reason=refusal.message)
         return _response(status, body, headers)

@@ -11,6 +11,7 @@ from engine.core import commands as c
 from engine.core import events as e
 from engine.core.causes import NEXT_ENDPOINT_SIP_CODES
 from engine.core.leg import Leg
+from engine.core.permit import ALLOWED, Verdict
 from engine.core.request import CallRequest, Side
 
 CAUSE_NORMAL = 16
@@ -55,6 +56,7 @@ class Call:
     release_reason: str | None = None
     ended_by: str | None = None
     digits: str = ""
+    permit: Verdict = ALLOWED  # the latest refusal, if a leg was refused
 
     # -- what a flow asks ------------------------------------------------------------------
 
@@ -247,6 +249,7 @@ class Call:
                 self._end(leg, at)
             case e.NotPlaced(at=at, reason=reason):
                 leg.hangup_reason = leg.hangup_reason or reason
+                self.permit = event.verdict if isinstance(event, e.Forbidden) else self.permit
                 self._end(leg, at)
         return True
 

@@ -1,7 +1,9 @@
 """The HTTP application on a real store, with a switch that notes what it is asked."""
 
 import hashlib
-from collections.abc import AsyncIterator
+import itertools
+import time
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,35 +13,53 @@ from aiohttp.test_utils import TestClient, TestServer
 from engine.accounts import Accounts
 from engine.api.app import Api, build
 from engine.api.dialects import DIALECTS
+from engine.core.call import Call
+from engine.core.flows import click2call
 from engine.core.request import CallRequest, Limits
+from engine.gate import Gate
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
 
-__all__ = ["Client", "SwitchDouble", "client", "database_url", "store", "switch"]
+__all__ = ["ROUTE", "Client", "SwitchDouble", "account", "accounts", "client", "database_url", "store", "switch"]
 
 Client = TestClient[Any, Any]
+ROUTE = {
+    "kind": "route",
+    "account_id": "",
+    "id": "91",
+    "position": 1,
+    "body": {"prefix": "91", "endpoints": ["PJSIP/{number}@carrier"]},
+}
 
 
 @dataclass
 class SwitchDouble:
-    """Accepts calls without a telephone in sight."""
+    """Accepts calls without a telephone in sight; `gate` is a real one."""
 
+    gate: Gate
+    store: Store
     ready: bool = True
     live: int = 0
     started: list[CallRequest] = field(default_factory=list)
+    names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     failure: Exception | None = None
-
-    def live_calls(self, account_id: str) -> int:
-        return self.live
 
     async def start(self, request: CallRequest) -> str:
         if self.failure is not None:
             raise self.failure
+        now, name = time.time(), f"{next(self.names):010x}"
+        call = Call(call_id=name, request=request, flow=click2call, requested_at=now, now=now)
+        try:
+            await self.gate.admit(call, live_calls=self.live)
+            call.start(now)
+            await self.store.writer.commit(call)
+        finally:
+            self.gate.leave(call)
         self.started.append(request)
-        return f"{len(self.started):010x}"
+        return name
 
 
-def account(name: str, *, allowed_ips: tuple[str, ...] = ()) -> dict[str, Any]:
+def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
     """An applied account with the auth `secret of NAME`."""
     body = {
         "name": name,
@@ -50,31 +70,39 @@ def account(name: str, *, allowed_ips: tuple[str, ...] = ()) -> dict[str, Any]:
         "caller_ids": ["15168148111"],
         "extensions": ["101"],
         "max_live_calls": 2,
-        "calls_per_second": 1,
+        "calls_per_second": 100,
+        "attempts_per_day": 0,
+        "requests_per_destination": 0,
         "credentials": {"cpaas": {"auth_sha256": hashlib.sha256(f"secret of {name}".encode()).hexdigest()}},
     }
+    body |= more
     return {"kind": "account", "account_id": name, "id": name, "position": 0, "body": body}
 
 
 @pytest_asyncio.fixture(loop_scope="function")
-async def switch() -> SwitchDouble:
-    """The switch behind the API."""
-    return SwitchDouble()
-
-
-@pytest_asyncio.fixture(loop_scope="function")
-async def client(store: Store, switch: SwitchDouble) -> AsyncIterator[Client]:
-    """A client of the API, with account_1's headers."""
+async def accounts() -> Accounts:
+    """What is applied."""
     accounts = Accounts()
-    route = {"prefix": "91", "endpoints": ["PJSIP/{number}@carrier"]}
     accounts.replace(
         [
             account("account_1"),
             account("account_2"),
             account("elsewhere", allowed_ips=("192.0.2.1",)),
-            {"kind": "route", "account_id": "", "id": "91", "position": 1, "body": route},
+            ROUTE,
         ]
     )
+    return accounts
+
+
+@pytest_asyncio.fixture(loop_scope="function")
+async def switch(accounts: Accounts, store: Store) -> SwitchDouble:
+    """The switch behind the API."""
+    return SwitchDouble(Gate(accounts, store), store)
+
+
+@pytest_asyncio.fixture(loop_scope="function")
+async def client(accounts: Accounts, store: Store, switch: SwitchDouble) -> AsyncIterator[Client]:
+    """A client of the API, with account_1's headers."""
     limits = Limits(ring_seconds=30, max_talk_seconds=7200)
     app = build(Api(accounts=accounts, store=store, switch=switch, limits=limits), DIALECTS)
     headers = {"account": "account_1", "auth": "secret of account_1"}

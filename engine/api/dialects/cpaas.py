@@ -30,6 +30,7 @@ STATUS = {
     "too_large": 413,
     "over_capacity": 429,
     "unavailable": 503,
+    "stopped": 503,
     "store_away": 503,
     "asterisk_away": 503,
 }
