@@ -15,8 +15,10 @@ import aiohttp
 
 from engine.ari.client import Ari
 from engine.config import Settings
+from engine.errors import StoreAway
 from engine.store import migrate
 from engine.store.connection import AWAY, connect
+from engine.store.postgres import Store
 
 MINIMUM = (22, 10, 1)
 MODULES = ("res_stasis", "res_ari_channels", "res_ari_bridges", "chan_pjsip", "bridge_softmix", "bridge_simple")
@@ -55,6 +57,7 @@ async def examine(settings: Settings) -> list[Finding]:
             "its modules": lambda: _modules(ari),
             "ARI's address": lambda: _address(settings),
             "Postgres": lambda: _postgres(settings),
+            "dialling": lambda: _dialling(settings),
             "time zones": _zones,
             "disk": lambda: _disk(settings.state_dir),
             "engine": lambda: _engine(settings),
@@ -124,6 +127,21 @@ async def _postgres(settings: Settings) -> str:
             f"schema {found}, this version needs {migrate.HEAD}", "start the engine or run legwork apply: both migrate"
         )
     return f"schema {found}"
+
+
+async def _dialling(settings: Settings) -> str:
+    if not settings.database_url:
+        return "not known: the embedded Postgres starts with the engine"
+    try:
+        async with Store.open(settings.database_url) as store:
+            stops = await store.stops()
+    except (*AWAY, StoreAway) as exc:
+        raise Failed("not known", "mend the line above first") from exc
+    if stops:
+        whose = ", ".join(row["account_id"] or "every account" for row in stops)
+        reasons = "; ".join(dict.fromkeys(row["reason"] for row in stops if row["reason"]))
+        raise Failed(f"stopped for {whose}" + (f": {reasons}" if reasons else ""), "legwork resume-dialing")
+    return "not stopped"
 
 
 async def _zones() -> str:
