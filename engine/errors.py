@@ -4,9 +4,12 @@ from engine.core.refusal import InvalidRequest, NotPermitted, Refusal
 
 __all__ = [
     "AsteriskAway",
+    "Draining",
     "IdTaken",
     "InvalidRequest",
+    "LockedOut",
     "NotFound",
+    "NotOwner",
     "NotPermitted",
     "OverCapacity",
     "Refusal",
@@ -22,6 +25,17 @@ class Unauthorised(Refusal):
     """account or auth is missing or wrong"""
 
     code = "unauthorised"
+
+
+class LockedOut(Refusal):
+    """too many wrong attempts from this address, please wait"""
+
+    code = "locked_out"
+    retry_after_seconds: int
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
 
 
 class NotFound(Refusal):
@@ -58,6 +72,18 @@ class AsteriskAway(Unavailable):
     """the telephone exchange does not answer, please try again"""
 
     code = "asterisk_away"
+
+
+class NotOwner(Unavailable):
+    """another engine owns this Asterisk"""
+
+    code = "not_owner"
+
+
+class Draining(Unavailable):
+    """the service is being restarted, please try again"""
+
+    code = "draining"
 
 
 class IdTaken(Refusal):

@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from engine.accounts import Accounts
 from engine.api.dialect import Body, Dialect, Operation, Surroundings
+from engine.api.door import ACCOUNT, Door, closed
 from engine.core.account import Account
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
 from engine.core.request import CallRequest, Limits
@@ -21,7 +22,9 @@ from engine.store.postgres import Store
 BODY_BYTES = 1_000_000
 BODY_SECONDS = 5
 RETRY_AFTER_SECONDS = 5
-RETRY_LATER = ("over_capacity", "unavailable", "stopped", "store_away", "asterisk_away")
+OPEN = ("/healthz", "/readyz")  # for anybody: they tell nothing of any account
+LOGGED_PATH = 100
+RETRY_LATER = ("over_capacity", "unavailable", "stopped", "store_away", "asterisk_away", "not_owner", "draining")
 
 log = structlog.get_logger()
 
@@ -54,6 +57,7 @@ class Api:
     """What stands behind the routes."""
 
     accounts: Accounts
+    door: Door
     store: Store
     switch: Switch
     limits: Limits
@@ -83,19 +87,20 @@ class Api:
 def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     """The application with every dialect's routes, `/healthz` and `/readyz`."""
     dialects = tuple(dialects)
-    app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(dialects)])
+    paths = {operation.path: dialect for dialect in dialects for operation in dialect.operations}
+    door = closed(api.door, paths, open_paths=OPEN)
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(dialects), door])
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz(api))
     for dialect in dialects:
         for operation in dialect.operations:
-            app.router.add_route(operation.method, operation.path, _answering(api, dialect, operation))
+            app.router.add_route(operation.method, operation.path, _answering(api, operation))
     return app
 
 
-def _answering(api: Api, dialect: Dialect, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _answering(api: Api, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
-        identity = dialect.identify(request.headers)
-        account = api.accounts.authenticate(dialect.name, identity.account_id, identity.secret, ip=request.remote or "")
+        account = request[ACCOUNT]
         body = _json(await _read(request)) if request.method != "GET" else {}
         around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
         found = await api.answer(account, operation.parse(body, around))
@@ -150,12 +155,13 @@ def _envelope(dialects: tuple[Dialect, ...]) -> Any:
         except web.HTTPException as exc:
             refusal = InvalidRequest(exc.reason)
         except Exception:  # a fault of ours is no answer to anybody
-            log.exception("request failed", path=request.path)
+            log.exception("request failed", path=request.path[:LOGGED_PATH])
             refusal = Unavailable()
-        if refusal.code in RETRY_LATER:
+        if refusal.code in RETRY_LATER or refusal.retry_after_seconds is not None:
             headers["Retry-After"] = str(refusal.retry_after_seconds or RETRY_AFTER_SECONDS)
         status, body = dialect.refuse(refusal)
-        log.info("request refused", path=request.path, status=status, code=refusal.code, reason=refusal.message)
+        path = request.path[:LOGGED_PATH]
+        log.info("request refused", path=path, status=status, code=refusal.code, reason=refusal.message)
         return _response(status, body, headers)
 
     return envelope
@@ -167,13 +173,14 @@ async def _healthz(_: web.Request) -> web.Response:
 
 def _readyz(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def readyz(_: web.Request) -> web.Response:
-        postgres = True
+        postgres = not api.store.writer.away
         try:
             await api.store.ping()
         except Unavailable:
             postgres = False
         asterisk = api.switch.ready
-        return _response(200 if asterisk and postgres else 503, {"asterisk": asterisk, "postgres": postgres})
+        state = {"asterisk": asterisk, "postgres": postgres, "spool": api.store.writer.depth}
+        return _response(200 if asterisk and postgres else 503, state)
 
     return readyz
 

@@ -1,7 +1,7 @@
 """What a vendor's dialect is: routes, each with how to read a request and how to word the answer."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.core.account import Account, Route
@@ -36,7 +36,7 @@ class Identity:
     """Who a request says it is from, and the secret that is to prove it."""
 
     account_id: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

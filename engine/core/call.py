@@ -3,7 +3,7 @@
 Facts are noted the same way for every kind of call; what they mean is the flow's to decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from engine.core.request import CallRequest, Side
 
 CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
+INTERRUPTED = "interrupted"
 # Names of deadlines: do this to that leg again, as Asterisk did not answer.
 HANGUP = "hangup:"
 UNMUTE = "unmute:"
@@ -244,8 +245,12 @@ class Call:
                 self.deadlines.pop(f"ring:{leg.name}", None)
             case e.Pressed(digit=digit):
                 self.digits += digit if leg.side == "customer" else ""
-            case e.Ended(at=at, cause=cause, sip_code=sip_code, estimated=estimated):
-                leg.cause, leg.sip_code, leg.estimated = cause, sip_code, estimated
+            case e.Ended(at=at, cause=cause, sip_code=sip_code):
+                leg.cause, leg.sip_code = cause, sip_code
+                self._end(leg, at)
+            case e.Missed(at=at, reason=reason):
+                leg.estimated = True
+                leg.hangup_reason = leg.hangup_reason or reason
                 self._end(leg, at)
             case e.NotPlaced(at=at, reason=reason):
                 leg.hangup_reason = leg.hangup_reason or reason
@@ -263,7 +268,7 @@ class Call:
         match command:
             case c.Dial(leg=name) if not self.legs[name].over:
                 # Ambiguous or refused, it is never repeated: the leg is given up.
-                return self.hang_up(self.legs[name], "refused" if status else "interrupted")
+                return self.hang_up(self.legs[name], "refused" if status else INTERRUPTED)
             case _ if status in GONE:  # the leg's end is on its way
                 return []
             case c.Hangup(leg=name) if not self.legs[name].over:
@@ -282,8 +287,16 @@ class Call:
         return ringing + self.request.max_talk_seconds + GRACE_SECONDS
 
 
-def next_endpoint(leg: Leg, endpoints: Sequence[str]) -> str | None:
-    """The endpoint to try after this leg's trunk failed; None after ringing, a refusal, or the last."""
+def next_endpoint(call: Call, leg: Leg) -> str | None:
+    """The endpoint to try after this leg; None after ringing, a refusal, or the last.
+
+    Its own again, once for each side, when it was cut off from Asterisk while dialling: nobody knows whether
+    it was dialled, so it is given up for a new attempt, never dialled twice. The next one when the trunk failed.
+    """
+    if leg.hangup_reason == INTERRUPTED:
+        cut_off = [each for each in call.legs.values() if each.side == leg.side and each.hangup_reason == INTERRUPTED]
+        return leg.endpoint if len(cut_off) == 1 else None
+    endpoints = call.request.party(leg.side).endpoints
     failed = leg.sip_code in NEXT_ENDPOINT_SIP_CODES or leg.hangup_reason == "unplaceable"
     following = endpoints[endpoints.index(leg.endpoint) + 1 :]
     return following[0] if failed and leg.rang_at is None and following else None

@@ -5,14 +5,19 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
+import pytest
 import pytest_asyncio
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from engine.accounts import Accounts
 from engine.api.app import Api, build
 from engine.api.dialects import DIALECTS
+from engine.api.door import Door
+from engine.api.lockout import Lockout
 from engine.core.call import Call
 from engine.core.flows import click2call
 from engine.core.request import CallRequest, Limits
@@ -20,9 +25,23 @@ from engine.gate import Gate
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
 
-__all__ = ["ROUTE", "Client", "SwitchDouble", "account", "accounts", "client", "database_url", "store", "switch"]
+__all__ = [
+    "ROUTE",
+    "Client",
+    "ClockDouble",
+    "SwitchDouble",
+    "account",
+    "accounts",
+    "client",
+    "clock",
+    "database_url",
+    "store",
+    "switch",
+]
 
 Client = TestClient[Any, Any]
+LOCKOUT_PER_MINUTE = 100
+PROXY = "127.0.0.9"
 ROUTE = {
     "kind": "route",
     "account_id": "",
@@ -36,8 +55,8 @@ ROUTE = {
 class SwitchDouble:
     """Accepts calls without a telephone in sight; `gate` is a real one."""
 
-    gate: Gate
-    store: Store
+    gate: Any = None
+    store: Any = None
     ready: bool = True
     live: int = 0
     started: list[CallRequest] = field(default_factory=list)
@@ -57,6 +76,16 @@ class SwitchDouble:
             self.gate.leave(call)
         self.started.append(request)
         return name
+
+
+@dataclass
+class ClockDouble:
+    """Seconds that pass when told to."""
+
+    seconds: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
@@ -87,7 +116,7 @@ async def accounts() -> Accounts:
         [
             account("account_1"),
             account("account_2"),
-            account("elsewhere", allowed_ips=("192.0.2.1",)),
+            account("elsewhere", allowed_ips=("192.0.2.0/24",)),
             ROUTE,
         ]
     )
@@ -100,11 +129,27 @@ async def switch(accounts: Accounts, store: Store) -> SwitchDouble:
     return SwitchDouble(Gate(accounts, store), store)
 
 
-@pytest_asyncio.fixture(loop_scope="function")
-async def client(accounts: Accounts, store: Store, switch: SwitchDouble) -> AsyncIterator[Client]:
-    """A client of the API, with account_1's headers."""
+@pytest.fixture
+def clock() -> ClockDouble:
+    """The clock of the lock-out."""
+    return ClockDouble()
+
+
+def application(store: Any, switch: SwitchDouble, door: Door) -> web.Application:
+    """The application as it is served."""
     limits = Limits(ring_seconds=30, max_talk_seconds=7200)
-    app = build(Api(accounts=accounts, store=store, switch=switch, limits=limits), DIALECTS)
+    return build(Api(accounts=door.accounts, door=door, store=store, switch=switch, limits=limits), DIALECTS)
+
+
+@pytest_asyncio.fixture(loop_scope="function")
+async def client(accounts: Accounts, store: Store, switch: SwitchDouble, clock: ClockDouble) -> AsyncIterator[Client]:
+    """A client of the API, with account_1's headers."""
+    door = Door(
+        accounts=accounts,
+        lockout=Lockout(LOCKOUT_PER_MINUTE, clock),
+        trusted_proxies=(ip_network(PROXY),),
+    )
+    app = application(store, switch, door)
     headers = {"account": "account_1", "auth": "secret of account_1"}
     async with TestClient(TestServer(app), headers=headers) as client:
         yield client

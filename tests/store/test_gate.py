@@ -38,7 +38,7 @@ NAMES = count()
 
 
 def gate_of(store: Store, account: Account = ACCOUNT) -> Gate:
-    return Gate(Accounts({"account_1": account}, ROUTES), store)
+    return Gate(Accounts(accounts={"account_1": account}, routes=ROUTES), store)
 
 
 def call_to(customer: Party = CUSTOMER, *, at: float | None = None) -> Call:
@@ -175,7 +175,7 @@ async def test_an_accounts_stop_is_its_own(store: Store) -> None:
 
 
 async def test_a_leg_is_judged_by_what_holds_when_it_is_dialled(store: Store) -> None:
-    accounts = Accounts({"account_1": ACCOUNT}, ROUTES)
+    accounts = Accounts(accounts={"account_1": ACCOUNT}, routes=ROUTES)
     gate = Gate(accounts, store)
     call = call_to()
     call.start(call.requested_at)

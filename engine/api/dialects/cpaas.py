@@ -28,11 +28,14 @@ STATUS = {
     "not_found": 404,
     "wrong_method": 405,
     "too_large": 413,
+    "locked_out": 429,
     "over_capacity": 429,
     "unavailable": 503,
     "stopped": 503,
     "store_away": 503,
     "asterisk_away": 503,
+    "not_owner": 503,
+    "draining": 503,
 }
 
 STATISTICS = {

@@ -1,0 +1,42 @@
+"""A call as its rows are at one moment: what Postgres gets now, or the spool until it can."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from engine.core import rows
+from engine.core.call import Call
+from engine.core.cdr import cdr
+from engine.store.connection import to_database
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The call's row, its legs' rows, and its CDR's once it is over; times as ISO times."""
+
+    call_id: str
+    call: Row
+    legs: list[Row]
+    cdr: Row | None
+
+    @classmethod
+    def of(cls, call: Call, *, node: str) -> "Snapshot":
+        """The call as it is now."""
+        return cls(
+            call.call_id,
+            to_database(rows.call_row(call, node=node)),
+            [to_database(row) for row in rows.leg_rows(call, node=node)],
+            to_database(rows.cdr_row(cdr(call, node=node))) if call.over else None,
+        )
+
+    @classmethod
+    def load(cls, body: bytes) -> "Snapshot":
+        """The snapshot that was dumped."""
+        return cls(*orjson.loads(body))
+
+    def dump(self) -> bytes:
+        """The snapshot for the spool."""
+        return orjson.dumps([self.call_id, self.call, self.legs, self.cdr])
