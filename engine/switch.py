@@ -70,18 +70,22 @@ class Switch:
 
     async def start(self, request: CallRequest) -> str:
         """Begin a call, if the gate lets it: its id, once its intent is committed. Raises `Refusal`."""
+        self._require_ready()
+        asking = self._new_call(request)
+        try:
+            await self._gate.admit(asking, live_calls=self.live_calls(request.account_id))
+            self._require_ready()  # it may have waited its turn
+            return await self._begin(asking)
+        finally:
+            self._gate.leave(asking)
+
+    def _require_ready(self) -> None:
         if self.draining:
             raise Draining
         if not self._store.writer.lock.ours:
             raise NotOwner
         if not self._ari.ready:
             raise AsteriskAway
-        asking = self._new_call(request)
-        try:
-            await self._gate.admit(asking, live_calls=self.live_calls(request.account_id))
-            return await self._begin(asking)
-        finally:
-            self._gate.leave(asking)
 
     async def _begin(self, call: Call) -> str:
         request = call.request

@@ -53,6 +53,7 @@ class Node:
     switch: Switch
     store: Store
     gate: Gate
+    accounts: Accounts
 
     async def tell(self, leg: str, kind: str, state: str = "Up", **more: Any) -> None:
         """Send an event of a leg (`<call>.a1`)."""
@@ -104,15 +105,14 @@ async def node(store: Store) -> AsyncIterator[Node]:
             Ari.open(url=asterisk.url, user="u", password="p", app="legwork-n1") as ari,
             asyncio.TaskGroup() as tasks,
         ):
-            gate = Gate(
-                Accounts(accounts={"account_1": ACCOUNT}, routes=(Route("91", ("PJSIP/{number}@carrier",)),)), store
-            )
+            accounts = Accounts(accounts={"account_1": ACCOUNT}, routes=(Route("91", ("PJSIP/{number}@carrier",)),))
+            gate = Gate(accounts, store)
             switch = Switch(ari, store, tasks, node="n1", gate=gate)
             running = tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note))
             async with asyncio.timeout(3):
                 while not switch.ready:
                     await asyncio.sleep(0.01)
-            yield Node(asterisk, ari, switch, store, gate)
+            yield Node(asterisk, ari, switch, store, gate, accounts)
             switch.close()
             running.cancel()
 
@@ -317,6 +317,17 @@ async def test_a_stop_while_the_agent_rings_keeps_the_customer_from_being_dialle
         await node.switch.start(request_of())
     node.gate.take_stops([])
     await node.up(await node.switch.start(request_of()))
+
+
+async def test_a_call_that_waits_its_turn_does_not_begin_in_a_drain(node: Node) -> None:
+    node.accounts.accounts["account_1"] = replace(ACCOUNT, calls_per_second=1)
+    await node.switch.start(request_of())
+    waiting = asyncio.create_task(node.switch.start(request_of()))
+    await asyncio.sleep(0.1)
+    node.switch.draining = True
+    with pytest.raises(Draining):
+        await waiting
+    assert node.switch.live_calls("account_1") == 1
 
 
 async def test_a_stop_lets_live_calls_go_on(node: Node) -> None:
