@@ -68,7 +68,7 @@ class Choices:
 
 
 def read() -> Choices | None:
-    """The choices made so far, None before the first `make up`."""
+    """The choices made so far, None before the first `make up`; a secret they lack is chosen now."""
     if not CHOICES.exists():
         return None
     kept = Choices(**json.loads(CHOICES.read_text()))

@@ -60,6 +60,13 @@ def bring_up(node: int, told: dict[str, str]) -> bool:
         wait_ready(node, told)
         return False
     stop(node)
+    engine = start(node, told)
+    wait_ready(node, told, engine)
+    return True
+
+
+def start(node: int, told: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start this node's engine; return at once."""
     state_dir(node).mkdir(parents=True, exist_ok=True)
     with log_file(node).open("ab") as log:
         engine = subprocess.Popen(
@@ -72,8 +79,7 @@ def bring_up(node: int, told: dict[str, str]) -> bool:
             start_new_session=True,
         )
     write(pid_file(node), f"{engine.pid}\n")
-    wait_ready(node, told, engine)
-    return True
+    return engine
 
 
 def wait_ready(node: int, told: dict[str, str], engine: subprocess.Popen[bytes] | None = None) -> None:

@@ -20,6 +20,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\
 LONG_NUMBER = re.compile(r"[0-9]{3,}(?=[0-9]{4})")
 IDS = frozenset({"call", "node", "app", "version"})
 INFO = 20
+# A request that is no HTTP. The words of these errors quote the line they stumbled over, a secret perhaps.
+UNREADABLE = "aiohttp.http_exceptions"
 KEPT_SECONDS = 0.1  # so long a line waits for company, but for a warning or worse
 
 Line = MutableMapping[str, Any]
@@ -45,7 +47,11 @@ class Libraries(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Log the record."""
         level = logging.ERROR if record.levelno >= logging.ERROR else logging.WARNING
-        structlog.get_logger().log(level, record.getMessage(), library=record.name, exc_info=record.exc_info)
+        facts: dict[str, Any] = {"library": record.name, "exc_info": record.exc_info}
+        error = record.exc_info[1] if record.exc_info else None
+        if type(error).__module__ == UNREADABLE:
+            level, facts = INFO, {"library": record.name, "error": type(error).__name__}
+        structlog.get_logger().log(level, record.getMessage(), **facts)
 
 
 class Journal:

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any, TypeVar
 
 import structlog
@@ -22,7 +22,7 @@ from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.gate import Gate
-from engine.store import migrate
+from engine.store import embedded, migrate
 from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store
 from engine.store.spool import Spool
@@ -31,6 +31,7 @@ from engine.trouble import Trouble
 
 WATCHDOG_SECONDS = 2.0
 WAIT_SECONDS = 0.5
+EMBEDDED_SECONDS = 2.0
 WAIT_MORE = "EXTEND_TIMEOUT_USEC=30000000"  # systemd's patience with a start
 SHUTDOWN_SECONDS = 2.0  # for requests half sent
 GC_THRESHOLDS = (10_000, 20, 20)  # a call makes hardly a cycle: look for them less often than by default
@@ -45,16 +46,15 @@ def run(settings: Settings, *, wait: bool = True) -> None:
     Another engine that owns this Asterisk is waited for, or else `NotOwner` is raised.
     """
     _require_c_parser()
-    uvloop.run(_run(settings, settings.database_url or _embedded(settings), wait=wait))
+    uvloop.run(_run(settings, wait=wait))
 
 
-async def _run(settings: Settings, database_url: str, *, wait: bool) -> None:
+async def _run(settings: Settings, *, wait: bool) -> None:
+    database_url = settings.database_url or await _once_postgres_answers(lambda: _embedded(settings))
     await _once_postgres_answers(lambda: migrate.migrate(database_url))
     async with AsyncExitStack() as stack:
         spool = Spool(settings.state_dir, limit_bytes=settings.spool_megabytes << 20)
-        store = await _once_postgres_answers(
-            lambda: stack.enter_async_context(Store.open(database_url, node=settings.node, spool=spool))
-        )
+        store = await stack.enter_async_context(Store.open(database_url, node=settings.node, spool=spool))
         stack.push_async_callback(store.writer.close)
         await _own(store, wait=wait)
         ari = await stack.enter_async_context(
@@ -90,6 +90,8 @@ async def _run(settings: Settings, database_url: str, *, wait: bool) -> None:
                 tasks.create_task(_follow_hints(store, accounts, gate, switch), name="hints"),
                 tasks.create_task(_beat(), name="beat"),
             ]
+            if not settings.database_url:
+                services.append(tasks.create_task(_keep_embedded(settings), name="embedded postgres"))
             runner = await _serve(api, settings)
             gc.collect()
             gc.freeze()  # what is there now stays: no need to look at it again
@@ -203,9 +205,21 @@ def _tell_systemd(state: str) -> None:
         sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
-def _embedded(settings: Settings) -> str:
+async def _embedded(settings: Settings) -> str:
     try:
-        from engine.store import embedded
+        return await asyncio.to_thread(embedded.start, settings.state_dir)
     except ImportError as exc:
         raise WrongConfig("DATABASE_URL is not set and legwork[embedded] is not installed") from exc
-    return embedded.start(settings.state_dir)
+
+
+async def _keep_embedded(settings: Settings) -> None:
+    """Start our own Postgres again should it have ended, on a full disk say: nobody else does."""
+    ended = Trouble("the embedded Postgres has ended: it is started again")
+    while True:
+        await asyncio.sleep(EMBEDDED_SECONDS)
+        if await asyncio.to_thread(embedded.runs, settings.state_dir):
+            ended.is_over()
+            continue
+        ended.goes_on()
+        with suppress(*AWAY):
+            await _embedded(settings)

@@ -6,11 +6,12 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from typing import TYPE_CHECKING
 
 from engine.errors import WrongConfig
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 SHORTEST_KEY = 32
 FILE = "secret.key"
@@ -36,6 +37,8 @@ class Seal:
 
     def open(self, sealed: str, *, owner: str) -> str:
         """The secret again. Raises `WrongConfig` where the key is missing or another one."""
+        from cryptography.exceptions import InvalidTag
+
         try:
             return self._cipher().decrypt(urlsafe_b64decode(sealed), [owner.encode()]).decode()
         except (InvalidTag, ValueError) as exc:
@@ -48,7 +51,10 @@ class Seal:
     def _name(self) -> str:
         return "LEGWORK_SECRET_KEY" if self.key or self.folder is None else str(self.folder / FILE)
 
-    def _cipher(self) -> AESSIV:
+    def _cipher(self) -> "AESSIV":
+        # Imported only where something is sealed: it is 7 MB of memory.
+        from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
         text = self.key or self._read()
         if len(text) < SHORTEST_KEY:
             raise WrongConfig(

@@ -16,13 +16,13 @@ from engine.ari.codec import decode
 from engine.census import Census
 from engine.clock import AlarmClock
 from engine.core import events as e
-from engine.core.call import Call
+from engine.core.call import RING, Call
 from engine.core.flows import FLOWS
 from engine.core.ids import leg_id, split
 from engine.core.reconcile import reconcile
 from engine.core.request import CallRequest
 from engine.core.rows import restore
-from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, Refusal, StoreAway, Unavailable
+from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
 from engine.gate import Gate
 from engine.line import Line, Node
 from engine.store.postgres import Store
@@ -32,6 +32,7 @@ ID_ATTEMPTS = 5
 ORPHAN_SECONDS = 5.0  # so long nobody may own a channel before it is hung up
 AUDIT_SECONDS = 60.0
 DRAIN_GRACE_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 0.25  # while we are deaf, nobody is given up for not answering
 ORPHANS_AT_ONCE = 10  # a mass hang-up drops SIP requests: so many, then a pause
 ORPHANS_PAUSE_SECONDS = 0.1
 
@@ -71,39 +72,31 @@ class Switch:
     async def start(self, request: CallRequest) -> str:
         """Begin a call, if the gate lets it: its id, once its intent is committed. Raises `Refusal`."""
         self._require_ready()
-        asking = self._new_call(request)
+        asking = call = self._new_call(request)
         try:
             await self._gate.admit(asking, live_calls=self.live_calls(request.account_id))
             self._require_ready()  # it may have waited its turn
-            return await self._begin(asking)
+            for _ in range(ID_ATTEMPTS):
+                _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
+                self._live[request.account_id] += 1
+                try:
+                    await self._store.writer.accept(call)
+                except IdTaken:
+                    call = self._new_call(request)
+                    continue
+                finally:
+                    self._live[request.account_id] -= 1
+                line = self._open(call)  # from here on it is adopted with the others
+                log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
+                line.post(commands)
+                return call.call_id
+            raise Unavailable
         finally:
             self._gate.leave(asking)
 
     def _require_ready(self) -> None:
-        if self.draining:
-            raise Draining
-        if not self._store.writer.lock.ours:
-            raise NotOwner
-        if not self._ari.ready:
-            raise AsteriskAway
-
-    async def _begin(self, call: Call) -> str:
-        request = call.request
-        for _ in range(ID_ATTEMPTS):
-            line = self._open(call)
-            _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
-            try:
-                await self._store.writer.accept(call)
-            except Refusal as exc:
-                self._close(line)
-                if isinstance(exc, IdTaken):
-                    call = self._new_call(request)
-                    continue
-                raise
-            log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
-            line.post(commands)
-            return call.call_id
-        raise Unavailable
+        if not self.ready:
+            raise Draining if self.draining else AsteriskAway if self._store.writer.lock.ours else NotOwner
 
     def cancel(self, call_id: str) -> None:
         """End a call, if it is on."""
@@ -229,9 +222,14 @@ class Switch:
         line = self._lines.get(call_id)
         if line is None:
             return
-        for event in line.call.due(time.time()):
-            line.note(event, arrived=time.monotonic())
-        self._clock.set(call_id, line.call.deadline)
+        now, deaf = time.time(), not self._ari.ready
+        waiting = False
+        for event in line.call.due(now):
+            if deaf and event.name.startswith(RING):  # it may have been answered: adopt will tell
+                waiting = True
+            else:
+                line.note(event, arrived=time.monotonic())
+        self._clock.set(call_id, now + LOOK_AGAIN_SECONDS if waiting else line.call.deadline)
 
     # -- all of Asterisk ---------------------------------------------------------------------
 

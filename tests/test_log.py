@@ -77,6 +77,7 @@ def test_whatever_is_logged_is_one_line_of_json_without_control_characters(facts
 def test_what_libraries_log_and_python_warns_of_are_lines_like_ours() -> None:
     code = """
 import logging, warnings
+from aiohttp.http_exceptions import InvalidHeader
 from engine import log
 log.configure()
 logging.getLogger("aiohttp.server").error("bad \\x1b[2J from %s", "919910000101")
@@ -87,14 +88,20 @@ try:
     raise ValueError("919910000101")
 except ValueError:
     logging.getLogger("asyncio").exception("failed")
+try:
+    raise InvalidHeader(b"auth: planted\\x01")
+except InvalidHeader:
+    logging.getLogger("aiohttp.server").exception("Error handling request from %s", "127.0.0.1")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stderr == b""
-    bad, slow, old, failed = (json.loads(line) for line in done.stdout.splitlines())
+    bad, slow, old, failed, unreadable = (json.loads(line) for line in done.stdout.splitlines())
     assert (bad["event"], bad["library"]) == (r"bad \u001b[2J from ********0101", "aiohttp.server")
     assert (slow["event"], slow["level"]) == (r"slow\u000aforged", "warning")
     assert "UserWarning: old" in old["event"]
     assert failed["exception"].splitlines()[-1] == "ValueError: ********0101"
+    assert (unreadable["error"], unreadable["level"]) == ("InvalidHeader", "info")
+    assert b"planted" not in done.stdout
 
 
 class FullDisk(io.BytesIO):

@@ -16,7 +16,7 @@ from engine.api.door import ACCOUNT, Door, closed
 from engine.core.account import Account
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
 from engine.core.request import CallRequest, Limits
-from engine.errors import InvalidRequest, NotFound, Refusal, Unavailable
+from engine.errors import InvalidRequest, LockedOut, NotFound, Refusal, Unavailable
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
@@ -160,6 +160,8 @@ def _envelope(dialects: tuple[Dialect, ...]) -> Any:
         if refusal.code in RETRY_LATER or refusal.retry_after_seconds is not None:
             headers["Retry-After"] = str(refusal.retry_after_seconds or RETRY_AFTER_SECONDS)
         status, body = dialect.refuse(refusal)
+        if isinstance(refusal, LockedOut):  # told once, when it began: nobody fills our disk
+            return _response(status, body, headers)
         path = request.path[:LOGGED_PATH]
         log.info("request refused", path=path, status=status, code=refusal.code, reason=refusal.message)
         return _response(status, body, headers)

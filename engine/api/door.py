@@ -38,8 +38,9 @@ class Door:
             if account.allowed_ips and not address.within(source, account.allowed_ips):
                 raise Unauthorised
         except Unauthorised:
-            self.lockout.note(source)
             log.info("stranger refused", dialect=dialect.name, address=str(source))
+            if self.lockout.note(source):
+                log.warning("address locked out", address=str(source))
             raise
         return account
 

@@ -34,14 +34,15 @@ class Lockout:
         if seconds > 0:
             raise LockedOut(retry_after_seconds=math.ceil(seconds))
 
-    def note(self, address: Address | None) -> None:
-        """Count a failure."""
+    def note(self, address: Address | None) -> bool:
+        """Count a failure; whether it was the last one to be heard."""
         source = _source(address)
         failures = self._failures.setdefault(source, deque(maxlen=self.per_minute))
         failures.append(self.clock())
         self._failures.move_to_end(source)
         if len(self._failures) > SOURCES:
             self._failures.popitem(last=False)
+        return len(failures) == self.per_minute and failures[0] + MINUTE_SECONDS > failures[-1]
 
 
 def _source(address: Address | None) -> Source:

@@ -17,6 +17,7 @@ from engine.core.request import CallRequest, Side
 CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
 INTERRUPTED = "interrupted"
+RING = "ring:"  # the name of a deadline: that leg's ring time is over
 # Names of deadlines: do this to that leg again, as Asterisk did not answer.
 HANGUP = "hangup:"
 UNMUTE = "unmute:"
@@ -58,6 +59,7 @@ class Call:
     ended_by: str | None = None
     digits: str = ""
     permit: Verdict = ALLOWED  # the latest refusal, if a leg was refused
+    pressed: set[tuple[str, float]] = field(default_factory=set)  # by whom and when, to know a key told twice
 
     # -- what a flow asks ------------------------------------------------------------------
 
@@ -106,7 +108,7 @@ class Call:
         """Ring a created leg; its ring time counts from now."""
         ring_seconds = self.request.party(leg.side).ring_seconds
         leg.dialed_at = self.now
-        self.deadlines[f"ring:{leg.name}"] = self.now + ring_seconds
+        self.deadlines[RING + leg.name] = self.now + ring_seconds
         return [c.Dial(leg=leg.name, ring_seconds=ring_seconds + GRACE_SECONDS)]
 
     def open_bridge(self) -> list[c.Command]:
@@ -133,7 +135,7 @@ class Call:
         if leg.over or leg.hangup_reason is not None:
             return []
         leg.hangup_reason = reason
-        self.deadlines.pop(f"ring:{leg.name}", None)
+        self.deadlines.pop(RING + leg.name, None)
         if leg.created_at is None:
             return []
         return [c.Hangup(leg=leg.name, cause=CAUSE_NO_ANSWER if reason == "ring_time" else CAUSE_NORMAL)]
@@ -222,7 +224,10 @@ class Call:
 
         An answer that crosses our own hang-up is no answer: our facts come first.
         """
-        if leg.over or (leg.hangup_reason is not None and isinstance(event, e.Rang | e.Progressed | e.Answered)):
+        if leg.over:
+            return False
+        if leg.hangup_reason is not None and isinstance(event, e.Rang | e.Progressed | e.Answered):
+            leg.rang_at = leg.rang_at or event.at  # enough to never ring that number again
             return False
         match event:
             case e.Created(at=at):
@@ -242,8 +247,11 @@ class Call:
                 if leg.answered_at is not None:
                     return False
                 leg.answered_at = at
-                self.deadlines.pop(f"ring:{leg.name}", None)
-            case e.Pressed(digit=digit):
+                self.deadlines.pop(RING + leg.name, None)
+            case e.Pressed(at=at, digit=digit):
+                if (leg.name, at) in self.pressed:
+                    return False
+                self.pressed.add((leg.name, at))
                 self.digits += digit if leg.side == "customer" else ""
             case e.Ended(at=at, cause=cause, sip_code=sip_code):
                 leg.cause, leg.sip_code = cause, sip_code
@@ -261,7 +269,7 @@ class Call:
     def _end(self, leg: Leg, at: float) -> None:
         known = (leg.created_at, leg.dialed_at, leg.answered_at)
         leg.ended_at = max(at, *(time for time in known if time is not None), 0.0)
-        self.deadlines.pop(f"ring:{leg.name}", None)
+        self.deadlines.pop(RING + leg.name, None)
         self.deadlines.pop(HANGUP + leg.name, None)
 
     def _note_refused(self, command: c.Command, status: int) -> list[c.Command]:
@@ -293,7 +301,7 @@ def next_endpoint(call: Call, leg: Leg) -> str | None:
     Its own again, once for each side, when it was cut off from Asterisk while dialling: nobody knows whether
     it was dialled, so it is given up for a new attempt, never dialled twice. The next one when the trunk failed.
     """
-    if leg.hangup_reason == INTERRUPTED:
+    if leg.hangup_reason == INTERRUPTED and leg.rang_at is None:
         cut_off = [each for each in call.legs.values() if each.side == leg.side and each.hangup_reason == INTERRUPTED]
         return leg.endpoint if len(cut_off) == 1 else None
     endpoints = call.request.party(leg.side).endpoints

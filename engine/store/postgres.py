@@ -32,9 +32,17 @@ class Store:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str, *, node: str = "", spool: Spool | None = None) -> AsyncIterator["Store"]:
-        """A store for one node (none for an operator's tool); its writer has to be run."""
+        """A store for one node (none for an operator's tool, which is told at once that Postgres is away).
+
+        Its writer has to be run.
+        """
         async with asyncpg.create_pool(
-            url, min_size=1, max_size=POOL_SIZE, command_timeout=COMMAND_SECONDS, init=prepare, reset=_keep
+            url,
+            min_size=0 if node else 1,  # an engine's pool is not to try again, and say so, all through an outage
+            max_size=POOL_SIZE,
+            command_timeout=COMMAND_SECONDS,
+            init=prepare,
+            reset=_keep,
         ) as pool:
             yield cls(pool, Writer(url, node=node, spool=spool or Spool()), url=url, node=node)
 

@@ -4,6 +4,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import aiohttp
 import pytest
+import structlog.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,6 +126,16 @@ async def test_a_right_secret_of_a_locked_out_address_is_refused_too(client: Cli
     assert (await client.get("/healthz", headers={"auth": "wrong"})).status == 200
     clock.seconds += 40
     assert await status(client, auth=right) == (200, "")
+
+
+@asynchronous
+async def test_who_is_locked_out_is_logged_once_and_can_not_fill_the_disk(client: Client) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3 * LOCKOUT_PER_MINUTE):
+            await status(client, auth="wrong")
+    assert [line["address"] for line in lines if line["event"] == "address locked out"] == ["127.0.0.1"]
+    assert len([line for line in lines if line["event"] == "stranger refused"]) == LOCKOUT_PER_MINUTE
+    assert len(lines) == 2 * LOCKOUT_PER_MINUTE + 1
 
 
 @asynchronous

@@ -1,6 +1,8 @@
 """ARI's JSON, as Asterisk 22.10.1 sends it, to events; commands to ARI's operations."""
 
+import ast
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,3 +153,33 @@ def test_no_command_is_sent_that_could_set_another_variable() -> None:
             if kind is not c.SaveIntent:  # for the store
                 sent.add(encode(command, node="n1", call_id="57362de4f0", app="legwork-n1")[:2])
     assert sent == NICKNAMES
+
+
+# Operations that dial, set variables or move a channel into the dialplan: nothing of ours has a use for them.
+UNUSED = {
+    "originate",
+    "originateWithId",
+    "setChannelVar",
+    "setChannelVars",
+    "setGlobalVar",
+    "continueInDialplan",
+    "move",
+    "redirect",
+    "externalMedia",
+    "updateObject",
+    "loadModule",
+    "reloadModule",
+}
+
+
+def test_nothing_else_in_the_engine_could_dial_or_set_a_variable() -> None:
+    engine = Path(__file__).parents[2] / "engine"
+    for path in engine.rglob("*.py"):
+        if path.name == "operations.py":  # the table of all there are
+            continue
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        names |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        assert not names & UNUSED, path
+    known = {nickname for resource in OPERATIONS.values() for nickname in resource}
+    assert known >= UNUSED

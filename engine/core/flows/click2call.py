@@ -4,7 +4,7 @@ The agent is bridged to the customer's leg before it is dialled, so that it hear
 customer's network sends, and is muted until the answer, so that the customer's network hears nothing.
 """
 
-from engine.core.call import Call, next_endpoint
+from engine.core.call import RING, Call, next_endpoint
 from engine.core.causes import Disposition
 from engine.core.commands import Command, Mute, PlayTone, StopRing, Unmute
 from engine.core.events import Answered, Created, DeadlinePassed, Ended, Event, Missed, NotPlaced, TakenBack
@@ -41,7 +41,7 @@ def decide(call: Call, event: Event) -> list[Command]:
         case DeadlinePassed(name="tone"):
             return call.release("customer_not_reached")
         case DeadlinePassed(name=name):
-            return call.hang_up(call.legs[name.removeprefix("ring:")], "ring_time")
+            return call.hang_up(call.legs[name.removeprefix(RING)], "ring_time")
         case Ended(leg=name) | Missed(leg=name) | NotPlaced(leg=name):
             return _ended(call, call.legs[name], agent)
         case _:
