@@ -3,7 +3,6 @@
 import ipaddress
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from engine import disk
 from engine.ari.client import Ari
 from engine.config import Settings
 from engine.core.account import Address
@@ -30,7 +30,7 @@ AMI_PORT = 5038
 # Of /proc/net/tcp: the state of a socket that listens.
 LISTENS = "0A"
 MODULES = ("res_stasis", "res_ari_channels", "res_ari_bridges", "chan_pjsip", "bridge_softmix", "bridge_simple")
-FREE_PERCENT = 10
+POSTGRES = 14
 CLOCK_SECONDS = 2.0
 
 
@@ -168,6 +168,8 @@ async def _postgres(settings: Settings) -> str:
     except AWAY as exc:
         raise Failed(str(exc) or type(exc).__name__, "start Postgres, check DATABASE_URL") from exc
     try:
+        if connection.get_server_version().major < POSTGRES:
+            raise Failed(f"version {connection.get_server_version().major}", f"use Postgres {POSTGRES} or newer")
         found = await migrate.version(connection)
     finally:
         await connection.close(timeout=1)
@@ -198,18 +200,17 @@ async def _zones() -> str:
 
 
 async def _disk(folder: Path) -> str:
-    existing = next(each for each in (folder, *folder.parents) if each.exists())
-    usage = shutil.disk_usage(existing)
-    free = round(100 * usage.free / usage.total)
-    if free < FREE_PERCENT:
-        raise Failed(f"{free} % free", f"free some space on {existing}")
+    free = round(disk.free_percent(folder))
+    if free < disk.FREE_PERCENT:
+        raise Failed(f"{free} % free", f"free some space on {disk.existing(folder)}")
     return f"{free} % free"
 
 
 async def _spool(folder: Path) -> str:
-    existing = next(each for each in (folder, *folder.parents) if each.exists())
-    if not os.access(existing, os.W_OK):
-        raise Failed(f"{existing} can not be written", "give it to the user the engine runs as (LEGWORK_STATE_DIR)")
+    if not os.access(disk.existing(folder), os.W_OK):
+        raise Failed(
+            f"{disk.existing(folder)} can not be written", "give it to the user the engine runs as (LEGWORK_STATE_DIR)"
+        )
     file = folder / FILE
     return f"{file.stat().st_size >> 10} KB wait for Postgres" if file.exists() else "empty"
 

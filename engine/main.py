@@ -13,6 +13,7 @@ import structlog
 import uvloop
 from aiohttp import http_parser, web
 
+from engine import disk
 from engine.accounts import Accounts
 from engine.api.app import Api, build
 from engine.api.dialects import DIALECTS
@@ -89,6 +90,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(switch.audit(), name="audit"),
                 tasks.create_task(_follow_hints(store, accounts, gate, switch), name="hints"),
                 tasks.create_task(_beat(), name="beat"),
+                tasks.create_task(disk.watch(settings.state_dir), name="disk"),
             ]
             if not settings.database_url:
                 services.append(tasks.create_task(_keep_embedded(settings), name="embedded postgres"))

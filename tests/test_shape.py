@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "engine.store": ("engine.core", "engine.errors", "engine.store", "engine.crash", "engine.trouble"),
     "engine.census": ("engine.core", "engine.ari"),
     "engine.trouble": (),
+    "engine.disk": ("engine.trouble",),
     "engine.clock": (),
     "engine.log": (),
     "engine.crash": (),

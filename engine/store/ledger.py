@@ -63,7 +63,7 @@ class Ledger:
     async def write(self, snapshots: list[Snapshot]) -> set[str]:
         """The ids of those that are written: not one that another call had before, nor one Postgres can not keep."""
         try:
-            return await self._insert(snapshots)
+            return await self._insert(snapshots) if snapshots else set()
         except Exception as exc:
             if isinstance(exc, AWAY) and not isinstance(exc, UNWRITABLE):
                 raise

@@ -14,6 +14,7 @@ from engine.store.spool import Spool
 from engine.store.writer import Writer
 
 POOL_SIZE = 8
+READ_SECONDS = 2.5
 LISTEN_RETRY_SECONDS = 1.0
 LOOK_SECONDS = 5.0
 
@@ -167,7 +168,9 @@ class Store:
 
     async def _fetch(self, statement: str, *arguments: object) -> list[Row]:
         try:
-            return [from_database(record) for record in await self._pool.fetch(statement, *arguments)]
+            async with asyncio.timeout(READ_SECONDS):  # for a connection, too: a frozen Postgres holds them all
+                records = await self._pool.fetch(statement, *arguments)
+            return [from_database(record) for record in records]
         except AWAY as exc:
             raise StoreAway from exc
 

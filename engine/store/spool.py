@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from engine.trouble import Trouble
 
 FILE = "spool.db"
 LIMIT_BYTES = 1 << 30
-FREE_PERCENT = 10
 PAGE_BYTES = 4096
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # One process has it at a time, and a commit is one fsync of the log.
@@ -68,7 +66,6 @@ class Spool:
         self._file: sqlite3.Connection | None = None  # the thread's
         self._drained = 0  # up to this position it is in Postgres, removed or not
         self._refuses = Trouble("the spool refuses: no legs are dialled while Postgres is away, live calls go on")
-        self._filling = Trouble(f"less than {FREE_PERCENT} % of the disk under the spool is free")
         self.depth = 0  # how many calls are in it and not in Postgres
 
     @property
@@ -76,24 +73,20 @@ class Spool:
         """Whether there is something in it that Postgres may not have."""
         return self._path is not None and self._path.exists() and self._path.stat().st_size > 0
 
-    async def put(self, snapshots: list[tuple[str, bytes | None]]) -> None:
+    async def put(self, snapshots: Sequence[tuple[str, bytes | None]]) -> None:
         """Keep each call's snapshot in place of an older one: on disk when this returns."""
         rows = [(call_id, time.time(), body) for call_id, body in snapshots]
 
-        def work() -> tuple[int, float]:
+        def work() -> int:
             file = self._opened()
             with file:
                 file.execute("BEGIN IMMEDIATE")
                 file.execute(TABLE)
                 file.executemany(PUT, rows)
-            return self._count(file), self._free_percent()
+            return self._count(file)
 
-        self.depth, free_percent = await self._in_thread(work)
+        self.depth = await self._in_thread(work)
         self._refuses.is_over()
-        if free_percent < FREE_PERCENT:
-            self._filling.goes_on(free_percent=round(free_percent, 1), file=str(self._path))
-        else:
-            self._filling.is_over()
 
     async def oldest(self, count: int) -> list[Spooled]:
         """The first that are to be drained."""
@@ -123,6 +116,17 @@ class Spool:
             self.depth = await self._in_thread(work)
         except SpoolRefused:  # told once
             self.depth = max(0, self.depth - len(batch))
+
+    async def set_aside(self, batch: list[Spooled]) -> None:
+        """Keep what Postgres does not take beside the spool, for a person to look at."""
+
+        def work() -> None:
+            with self._beside("unwritten.jsonl").open("ab") as file:
+                file.writelines((each.body or b"") + b"\n" for each in batch)
+                file.flush()
+                os.fsync(file.fileno())
+
+        await self._in_thread(work)
 
     async def clear(self) -> None:
         """Take the drained file away, for good."""
@@ -174,11 +178,6 @@ class Spool:
         counted: int = file.execute(COUNT, (self._drained,)).fetchone()[0]
         return counted
 
-    def _free_percent(self) -> float:
-        assert self._path is not None
-        usage = shutil.disk_usage(self._path.parent)
-        return 100 * usage.free / usage.total
-
     def _shut(self) -> None:
         if self._file is not None:
             file, self._file = self._file, None
@@ -194,7 +193,7 @@ class Spool:
 
     def _move_aside(self) -> Path:
         files = self._files()
-        aside = files[0].with_name(f"{FILE}.corrupt-{time.time_ns()}")
+        aside = self._beside(f"corrupt-{time.time_ns()}")
         for path in files:
             if path.exists():
                 path.rename(aside.with_name(path.name.replace(FILE, aside.name)))
@@ -204,6 +203,10 @@ class Spool:
     def _files(self) -> list[Path]:
         assert self._path is not None
         return [self._path, self._path.with_name(f"{FILE}-wal"), self._path.with_name(f"{FILE}-shm")]
+
+    def _beside(self, name: str) -> Path:
+        assert self._path is not None
+        return self._path.with_name(f"{FILE}.{name}")
 
     def _sync_folder(self) -> None:
         assert self._path is not None

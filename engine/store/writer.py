@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 
 import orjson
 import structlog
@@ -17,6 +18,7 @@ from engine.store.spool import Spool, Spooled, SpoolRefused
 
 LAZY_SECONDS = 0.25  # how long a fact nobody waits for, or a CDR, may wait for company
 RETRY_SECONDS = 0.5
+CLOCK_SECONDS = 0.001  # what Postgres's time and ours may differ by rounding
 BATCH_CALLS = 200
 
 log = structlog.get_logger()
@@ -264,12 +266,22 @@ class Writer:
         forgotten = [each.call_id for each in batch if each.body is None]
         if forgotten:
             await self._ledger.forget(forgotten)
-        snapshots = list(_loaded(batch, until=self.predecessor.seen_at or 0.0))
-        written = await self._ledger.write(snapshots) if snapshots else set()
-        for each in snapshots:
-            if each.call_id not in written:
-                log.error("call not written from the spool", call=each.call_id)
+        snapshots = list(_loaded(batch))
+        stale = self._stale(batch, snapshots)
+        written = await self._ledger.write([each for each in snapshots if each.call_id not in stale])
+        known = written | stale
+        unwritten = [each for each in batch if each.body is not None and each.call_id not in known]
+        if unwritten:
+            log.error("calls of the spool are set aside beside it", calls=[each.call_id for each in unwritten])
+            with suppress(SpoolRefused):  # told by the spool
+                await self._spool.set_aside(unwritten)
         await self._ledger.seen(batch[-1].spooled_at)
+
+    def _stale(self, batch: list[Spooled], snapshots: list[Snapshot]) -> set[str]:
+        """The live calls that another engine has had since they were spooled: its rows are newer."""
+        live = {each.call_id for each in snapshots if each.cdr is None}
+        until = (self.predecessor.seen_at or 0.0) - CLOCK_SECONDS
+        return {each.call_id for each in batch if each.call_id in live and each.spooled_at < until}
 
     def _be_back(self) -> None:
         self.away = False
@@ -292,14 +304,11 @@ class Writer:
                 waiting.set_exception(error)
 
 
-def _loaded(batch: list[Spooled], *, until: float) -> Iterator[Snapshot]:
-    """The snapshots of a batch, but for those of live calls that another engine has had since (`until` then)."""
+def _loaded(batch: list[Spooled]) -> Iterator[Snapshot]:
     for each in batch:
         if each.body is None:
             continue
         try:
-            snapshot = Snapshot.load(each.body)
-            if snapshot.cdr is not None or each.spooled_at > until:
-                yield snapshot
+            yield Snapshot.load(each.body)
         except (orjson.JSONDecodeError, TypeError) as exc:
             log.error("call in the spool not understood", call=each.call_id, error=str(exc))

@@ -260,12 +260,18 @@ def test_a_dial_nobody_knows_the_fate_of_is_given_up_for_one_new_attempt(leg: st
     assert not [order for order in orders if isinstance(order, CreateLeg)], "at most one"
 
 
-def test_a_number_that_rang_after_all_is_not_rung_again(call: Call) -> None:
+@pytest.mark.parametrize(
+    "then",
+    [
+        (Rang(leg="a1", at=103.21), Ended(leg="a1", at=103.22, cause=16)),
+        (Missed(leg="a1", at=103, reason="end_not_seen"),),
+    ],
+)
+def test_a_number_that_rang_after_all_or_may_have_is_not_rung_again(call: Call, then: tuple[Event, ...]) -> None:
     call.start(100.0)
     dial = call.note(Created(leg="a1", at=100.1))[0]
     assert call.note(Refused(at=103.2, command=dial, status=0)) == [Hangup(leg="a1", cause=16)]
-    assert call.note(Rang(leg="a1", at=103.21)) == []
-    assert call.note(Ended(leg="a1", at=103.22, cause=16)) == []
+    assert [order for event in then for order in call.note(event)] == []
     assert call.over
 
 

@@ -16,6 +16,8 @@ NOTICED_SECONDS = 2.0
 PBX_BACK_SECONDS = 5.0
 LOST_SECONDS = 6.0
 POINT_SECONDS = 25.0
+SPOOL_SECONDS = 4.0
+READY_SECONDS = 3.0
 CLOSING_SECONDS = 2.5  # an engine that leaves takes no more events in
 POLL_SECONDS = 0.02
 
@@ -30,22 +32,37 @@ async def kill(rig: Rig) -> None:
 
 
 async def crash(rig: Rig) -> None:
-    """It dies by itself at a named point; for a point of adopt, when it comes back from a kill -9."""
-    adopting = "adopt." in rig.plan.kind
-    if not adopting and not await rig.engine.died(1, seconds=POINT_SECONDS):
+    """It dies by itself at a named point, which it may have to be led to."""
+    _, _, point = rig.plan.kind.partition("@")
+    if point.startswith("adopt."):
+        await _crash_adopting(rig)
+    elif point.startswith("spool."):
+        await _crash_spooling(rig)
+    elif not await rig.engine.died(1, seconds=POINT_SECONDS):
         rig.missed.append(f"{rig.plan.crash_at} was not reached")
-        return
-    began = rig.engine.deaths[0] if rig.engine.deaths else time.time()
-    async with rig.cut("ready after a crash at a point"):
-        if adopting:
-            rig.engine.signal(signal.SIGKILL)
-            await rig.engine.died(1, seconds=1)
-            if not await rig.engine.died(2, seconds=10):
-                rig.missed.append(f"{rig.plan.crash_at} was not reached")
-    rig.cuts[-1] = (began, rig.cuts[-1][1])
-    if not adopting:
-        rig.struck_at = began
-        rig.waits[-1] = Wait(rig.waits[-1].what, rig.cuts[-1][1] - began, rig.waits[-1].most_seconds)
+    else:
+        rig.struck_at = rig.engine.deaths[0]
+        await rig.time_ready("ready after a crash", since=rig.struck_at, most_seconds=READY_SECONDS)
+        rig.cuts.append((rig.struck_at, time.time()))
+
+
+async def _crash_adopting(rig: Rig) -> None:
+    """It comes back from a kill -9, and dies while it takes its calls back."""
+    async with rig.cut("ready after a crash in adopt"):
+        rig.engine.signal(signal.SIGKILL)
+        if not await rig.engine.died(2, seconds=POINT_SECONDS):
+            rig.missed.append(f"{rig.plan.crash_at} was not reached")
+
+
+async def _crash_spooling(rig: Rig) -> None:
+    """Postgres is away, so that it spools; it dies with the spool written, or while it is drained."""
+    postmaster, *_ = await rig.postgres_pids()
+    async with rig.cut("ready after a crash at the spool"):
+        os.kill(postmaster, signal.SIGQUIT)
+        await asyncio.sleep(SPOOL_SECONDS)
+        await rig.start_postgres()
+        if not await rig.engine.died(1, seconds=POINT_SECONDS):
+            rig.missed.append(f"{rig.plan.crash_at} was not reached")
 
 
 async def freeze(rig: Rig, *, seconds: float) -> None:

@@ -37,7 +37,7 @@ KINDS = (
     "deploy",
     *(f"crash@{point}" for point in crash.POINTS),
 )
-LOSABLE = ("channels/create", "/dial", "POST bridges", "/addChannel", "/unmute", "DELETE channels")
+LOSABLE = ("channels/create", "/dial", "POST bridges", "/addChannel", "/mute?", "?reason_code")  # /mute?: unmute
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Plan:
     @property
     def waits_for_point(self) -> bool:
         """The engine dies by itself, when it comes to the point."""
-        return self.crash_at is not None and "@adopt." not in self.kind
+        return self.crash_at is not None and "@adopt." not in self.kind and "@spool." not in self.kind
 
 
 def kind_of(seed: int) -> str:

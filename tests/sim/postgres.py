@@ -58,6 +58,11 @@ class Postgres:
         self.slow_seconds = 0.0
         self.on_commit: Callable[[int], None] = lambda number: None
 
+    @property
+    def answers(self) -> bool:
+        """Whether it is there and not frozen."""
+        return not self.away and self._thawed.is_set()
+
     def go_away(self, seconds: float) -> None:
         """Stop: connections break, new ones are refused, for so long."""
         self.away = True
@@ -99,7 +104,11 @@ class Postgres:
             raise ConnectionRefusedError("Postgres is not there")
         connection = Connection(self, process, name)
         self._connections.append(connection)
-        await connection.fetch("SELECT 1")
+        try:
+            await connection.fetch("SELECT 1")
+        except BaseException:
+            self.end(connection)
+            raise
         return connection
 
     async def statement(self, connection: "Connection", text: str, arguments: tuple[Any, ...]) -> list[Row]:
@@ -132,7 +141,7 @@ class Postgres:
         await asyncio.sleep(self._random.uniform(0.0002, 0.002) + self.slow_seconds)
         await self._thawed.wait()
         if not self.away:
-            rows = self._execute(connection, text, arguments)
+            rows = orjson.loads(orjson.dumps(self._execute(connection, text, arguments)))
             self._statements += 1
             self.on_commit(self._statements)
             if self._statements in self.lost_answers:

@@ -14,9 +14,11 @@ from engine.ari.client import Ari
 from engine.core.account import Account, Route
 from engine.core.call import Call
 from engine.core.flows import click2call
-from engine.errors import AsteriskAway, Draining, Stopped
+from engine.errors import AsteriskAway, Draining, Stopped, StoreAway
 from engine.gate import Gate
+from engine.store.ledger import Ledger
 from engine.store.postgres import Store
+from engine.store.spool import Spool, SpoolRefused
 from engine.switch import Switch
 from tests.ari.fake import FakeAsterisk
 from tests.core.conftest import AGENT, request_of
@@ -146,6 +148,64 @@ async def test_the_intent_is_in_the_store_before_asterisk_is_asked(node: Node) -
     found = await node.store.call(call_id)
     assert found is not None
     assert [leg["name"] for leg in found[1]] == ["a1", "b1"]
+
+
+async def agent_answers_without_postgres(node: Node, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A call whose agent answers while Postgres is away."""
+    call_id = await node.switch.start(request_of())
+    await node.tell(f"{call_id}.a1", "StasisStart", "Down")
+    await node.asked(f"POST channels/n1-{call_id}.a1/dial")
+    monkeypatch.setattr(Ledger, "_insert", gone)
+    monkeypatch.setattr(Ledger, "reach", gone)
+    await node.tell(f"{call_id}.a1", "ChannelStateChange")
+    return call_id
+
+
+async def gone(*_: Any) -> Any:
+    """A Postgres that is not there."""
+    raise ConnectionRefusedError
+
+
+async def full(*_: Any) -> Any:
+    """A spool on a full disk."""
+    raise SpoolRefused
+
+
+async def test_without_postgres_a_leg_is_placed_once_its_intent_is_in_the_spool(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spooled = []
+    original = node.asterisk._answer
+
+    def answer(method: str, uri: str, body: Any, wire: str) -> tuple[int, Any]:
+        if uri == "channels/create":
+            spooled.append(node.store.writer.depth)
+        return original(method, uri, body, wire)
+
+    node.asterisk._answer = answer  # type: ignore[method-assign]
+    with monkeypatch.context() as outage:
+        call_id = await agent_answers_without_postgres(node, outage)
+        await node.asked("POST channels/create", "POST channels/create")
+        assert spooled == [0, 1]
+        with pytest.raises(StoreAway):
+            await node.switch.start(request_of())
+        assert node.switch.live_calls("account_1") == 1
+    await node.tell(f"{call_id}.a1", "ChannelDestroyed", cause=16)
+    await node.tell(f"{call_id}.b1", "ChannelDestroyed", "Down", cause=16)
+    assert [leg["name"] for leg in (await node.cdr(call_id))["legs"]] == ["a1", "b1"]
+
+
+async def test_without_postgres_and_spool_no_leg_is_placed_and_the_agent_is_told_by_a_tone(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as outage:
+        outage.setattr(Spool, "put", full)
+        call_id = await agent_answers_without_postgres(node, outage)
+        await node.asked(f"POST channels/n1-{call_id}.a1/play/n1-{call_id}.a1.p1")
+        assert node.operations.count("POST channels/create") == 1
+    node.switch.cancel(call_id)
+    await node.tell(f"{call_id}.a1", "ChannelDestroyed", cause=16)
+    assert (await node.cdr(call_id))["legs"][1]["hangup_reason"] == "store_away"
 
 
 async def test_an_endpoint_asterisk_does_not_know_is_a_cdr_and_no_call(node: Node) -> None:
