@@ -2,12 +2,13 @@
 
 import hashlib
 import hmac
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_network
 from typing import Any
 
-from engine.core.account import Account, Route
+from engine.core.account import Account, CallingHours, Route
 from engine.errors import Unauthorised
 from engine.seal import Seal
 
@@ -38,12 +39,16 @@ class Accounts:
         """Take over the store's `applied` rows, or raise `WrongConfig` and leave all as it was."""
         items = list(applied)
         bodies = {row["account_id"]: row["body"] for row in items if row["kind"] == "account"}
+        agents, dnd = _numbers_of(items)
         credentials = {
             (dialect, account_id): self._opened(dialect, account_id, credential)
             for account_id, body in bodies.items()
             for dialect, credential in body["credentials"].items()
         }
-        self.accounts = {account_id: _account(account_id, body) for account_id, body in bodies.items()}
+        self.accounts = {
+            account_id: _account(account_id, body, frozenset(agents[account_id]), frozenset(dnd[account_id]))
+            for account_id, body in bodies.items()
+        }
         self.routes = tuple(
             Route(row["body"]["prefix"], tuple(row["body"]["endpoints"])) for row in items if row["kind"] == "route"
         )
@@ -72,8 +77,22 @@ class Accounts:
         }
 
 
-def _account(account_id: str, body: dict[str, Any]) -> Account:
+def _numbers_of(items: list[dict[str, Any]]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Each account's agents' numbers, and those it does not disturb."""
+    agents: dict[str, set[str]] = defaultdict(set)
+    dnd: dict[str, set[str]] = defaultdict(set)
+    for row in items:
+        if row["kind"] == "agent" and row["body"]["number"]:
+            agents[row["account_id"]].add(row["body"]["number"])
+        elif row["kind"] == "dnd_list":
+            dnd[row["account_id"]].update(row["body"]["numbers"])
+    return agents, dnd
+
+
+def _account(account_id: str, body: dict[str, Any], agents: frozenset[str], dnd: frozenset[str]) -> Account:
     known = {each.name for each in fields(Account)} & body.keys()
     values: dict[str, Any] = {name: tuple(body[name]) if name in TUPLES else body[name] for name in known}
     values["allowed_ips"] = tuple(ip_network(each) for each in body["allowed_ips"])
-    return Account(account_id=account_id, **values)
+    hours = body.get("calling_hours")
+    values["calling_hours"] = CallingHours(since=hours["from"], until=hours["to"]) if hours else None
+    return Account(account_id=account_id, agent_numbers=agents, dnd_numbers=dnd, **values)

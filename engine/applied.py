@@ -11,7 +11,8 @@ import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.accounts import SEALED, fingerprint, owner
-from engine.errors import WrongConfig
+from engine.core import numbers
+from engine.errors import InvalidRequest, WrongConfig
 from engine.seal import Seal
 from engine.secret import weakness
 
@@ -25,7 +26,7 @@ DIALECTS = {
     "wolkvox": {"token"},
 }
 ENVIRONMENT = "env:"
-ITEMS = ("agent", "group", "announcement", "template", "did")
+ITEMS = ("agent", "group", "announcement", "template", "did", "dnd_list")
 
 
 def _region(code: str) -> str:
@@ -52,6 +53,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{3,15}$")]
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Extension = Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
 
 
@@ -107,6 +109,26 @@ class Did(Item):
     to: str = Field(pattern=r"^(agent|group|extension|ivr):[0-9A-Za-z._-]+$")
 
 
+class DndList(Item):
+    """Numbers that are not to be disturbed: never called as a customer."""
+
+    id: Id
+    numbers: list[Digits]
+
+
+class CallingHours(Item):
+    """When campaigns may call, by the clock of whoever is called; `to` may lie after midnight."""
+
+    since: Clock = Field(alias="from")
+    until: Clock = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _some_time(self) -> "CallingHours":
+        if self.since == self.until:
+            raise ValueError("from and to are the same")
+        return self
+
+
 class Account(Item):
     """One account with all that belongs to it."""
 
@@ -120,12 +142,16 @@ class Account(Item):
     extensions: list[Extension] = []
     max_live_calls: int = Field(10, ge=0)
     calls_per_second: int = Field(1, ge=1)
+    attempts_per_day: int = Field(1000, ge=0)
+    requests_per_destination: int = Field(3, ge=0)
+    calling_hours: CallingHours | None = None
     credentials: dict[str, dict[str, str]] = {}
     agent: list[Agent] = []
     group: list[Group] = []
     announcement: list[Announcement] = []
     template: list[Template] = []
     did: list[Did] = []
+    dnd_list: list[DndList] = []
 
     @model_validator(mode="after")
     def _references_hold(self) -> "Account":
@@ -183,7 +209,12 @@ def read(path: Path, seal: Seal) -> list[dict[str, Any]]:
         wrong = (f"  {'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']}" for error in exc.errors())
         raise WrongConfig(f"{path}:\n" + "\n".join(wrong)) from exc
     found = items(file)
+    regions = {account.id: account.region for account in file.account}
     for item in found:
+        if item["kind"] == "agent" and item["body"]["number"]:
+            item["body"]["number"] = _spelt(item, item["body"]["number"], regions)
+        if item["kind"] == "dnd_list":
+            item["body"]["numbers"] = [_spelt(item, text, regions) for text in item["body"]["numbers"]]
         if item["kind"] == "account":
             item["body"]["credentials"] = {
                 dialect: _kept(credential, dialect, item["id"], seal)
@@ -199,7 +230,7 @@ def items(file: File) -> list[dict[str, Any]]:
     """The file's tables as flat items, in the file's order."""
     found = [_item("route", "", route.prefix, route.model_dump()) for route in file.route]
     for account in file.account:
-        body = account.model_dump(exclude={"id", *ITEMS})
+        body = account.model_dump(exclude={"id", *ITEMS}, by_alias=True)
         found.append(_item("account", account.id, account.id, body))
         for kind in ITEMS:
             for each in getattr(account, kind):
@@ -211,6 +242,14 @@ def items(file: File) -> list[dict[str, Any]]:
 
 def _item(kind: str, account_id: str, item_id: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"kind": kind, "account_id": account_id, "id": item_id, "body": body}
+
+
+def _spelt(item: dict[str, Any], text: str, regions: dict[str, str]) -> str:
+    """The number as it is compared when calls are made."""
+    try:
+        return numbers.parse(text, regions[item["account_id"]]).digits
+    except InvalidRequest as exc:
+        raise WrongConfig(f"{item['kind']} {item['id']} of {item['account_id']}: {text}: {exc.message}") from exc
 
 
 def _kept(credential: dict[str, str], dialect: str, account_id: str, seal: Seal) -> dict[str, str]:

@@ -5,20 +5,17 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-import aiohttp
 import asyncpg
 import orjson
 import structlog
 import typer
 from rich.console import Console
-from rich.live import Live
-from rich.spinner import Spinner
 from rich.table import Table
 
-from engine import applied, config, doctor, log, screen
-from engine.errors import InvalidRequest, NotFound, Refusal, Unavailable, WrongConfig
+from engine import applied, calling, config, dialling, doctor, log, screen
+from engine.errors import NotFound, Refusal, Unavailable, WrongConfig
 from engine.store import migrate
 from engine.store.connection import AWAY
 from engine.store.postgres import Store
@@ -27,8 +24,6 @@ EXIT_FAILED = 1
 EXIT_NOT_REACHED = 3
 EXIT_NOT_FOUND = 4
 EXIT_INTERRUPTED = 130
-POLL_SECONDS = 0.1
-REQUEST_SECONDS = 10
 
 app = typer.Typer(
     help=(
@@ -153,13 +148,13 @@ def call(
         body = {
             "agent_number": agent,
             "destination_number": destination,
-            "caller_id": caller_id or await _first_caller_id(store, account),
+            "caller_id": caller_id or await calling.first_caller_id(store, account),
         }
-        call_id = await _click2call(body, account=account, auth=auth)
+        call_id = await calling.click2call(body, account=account, auth=auth)
         # Not by cancelling what runs: libraries have been seen to lose a cancellation that meets a result.
         interrupted = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)
-        cdr = await _follow(store, call_id, interrupted, talk_seconds=talk_seconds, as_json=as_json)
+        cdr = await calling.follow(store, call_id, interrupted, talk_seconds=talk_seconds, on=err if as_json else out)
         if cdr is None:
             await store.order_hangup(call_id)
             err.print(f"call {call_id} is told to hang up")
@@ -210,6 +205,46 @@ def hangup(call_id: str) -> None:
     _with_store(work)
 
 
+@app.command(name="stop-dialing")
+def stop_dialing(
+    account: Annotated[str, typer.Option(help="Only this account; every one by default.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; whoever asks for a call is told.")] = "",
+) -> None:
+    """Dial nothing more, at once and until resume-dialing: live calls go on, new calls and legs are refused."""
+    _with_store(lambda store: dialling.stop(store, account, reason, out), migrating=True)
+
+
+@app.command(name="resume-dialing")
+def resume_dialing(
+    account: Annotated[str, typer.Option(help="Only this account's own stop; that of every one by default.")] = "",
+) -> None:
+    """Take a stop-dialing back."""
+    _with_store(lambda store: dialling.resume(store, account, out), migrating=True)
+
+
+@app.command()
+def explain(
+    number: Annotated[str, typer.Argument(help="A number as somebody would write it, or an extension.")],
+    account: Annotated[
+        str, typer.Option(envvar="CPAAS_ACCOUNT", help="Who would call; needed if there are more.")
+    ] = "",
+    caller_id: Annotated[str, typer.Option(help="What would be shown; the account's first by default.")] = "",
+    kind: Annotated[
+        Literal["click2call", "campaign"], typer.Option(help="What kind of call it would be.")
+    ] = "click2call",
+    as_json: Json = False,
+) -> None:
+    """Say, check by check, why a number may or may not be called now. Exit code 1 if it may not."""
+
+    async def work(store: Store) -> None:
+        found = await dialling.explain(store, number, account_id=account, caller_id=caller_id, kind=kind)
+        _print(found.row(), found.view(), as_json=as_json)
+        if not found.verdict.allowed:
+            raise SystemExit(EXIT_FAILED)
+
+    _with_store(work)
+
+
 @app.command(name="doctor")
 def examine(as_json: Json = False) -> None:
     """Check Asterisk, Postgres and this host; each failure comes with what to do."""
@@ -244,52 +279,6 @@ def _with_store(work: Callable[[Store], Coroutine[Any, Any, None]], *, migrating
         raise Unavailable(f"Postgres does not answer: {exc or type(exc).__name__}") from exc
     except asyncpg.UndefinedTableError as exc:
         raise WrongConfig("the database is empty: run legwork apply FILE first") from exc
-
-
-async def _first_caller_id(store: Store, account_id: str) -> str:
-    for row in await store.applied():
-        if row["kind"] == "account" and row["account_id"] == account_id and row["body"]["caller_ids"]:
-            first: str = row["body"]["caller_ids"][0]
-            return first
-    raise InvalidRequest(f"account {account_id} has no caller id: give --caller-id")
-
-
-async def _click2call(body: dict[str, str], *, account: str, auth: str) -> str:
-    url = config.load().url + "/api/click2call"
-    timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, headers={"account": account, "auth": auth}) as http,
-            http.post(url, json=body) as reply,
-        ):
-            response = (await reply.json())["response"]
-    except (aiohttp.ClientError, OSError, TimeoutError) as exc:
-        raise Unavailable(f"the engine does not answer at {url}") from exc
-    if response["success"] != "true":
-        raise InvalidRequest(f"refused: {response['message']}")
-    request_id: str = response["request_id"]
-    return request_id
-
-
-async def _follow(
-    store: Store, call_id: str, interrupted: asyncio.Event, *, talk_seconds: float | None, as_json: bool
-) -> dict[str, Any] | None:
-    """The call's CDR, once it has ended, None if interrupted before.
-
-    Until then a terminal shows how far it is (standard error for JSON).
-    """
-    asked, spinner = False, Spinner("dots")
-    with Live(console=err if as_json else out, refresh_per_second=10, transient=True) as live:
-        while (cdr := await store.cdr(call_id)) is None:
-            found, legs = await store.call(call_id) or (None, [])
-            live.update(screen.call_progress(spinner, call_id, found, legs))
-            talked = screen.seconds_since(found["bridged_at"]) if found else None
-            if talk_seconds is not None and not asked and talked is not None and talked >= talk_seconds:
-                asked = await store.order_hangup(call_id)
-            if interrupted.is_set():
-                return None
-            await asyncio.sleep(POLL_SECONDS)
-    return cdr
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str, str]:

@@ -18,9 +18,11 @@ from engine import disk
 from engine.ari.client import Ari
 from engine.config import Settings
 from engine.core.account import Address
+from engine.errors import StoreAway
 from engine.secret import weakness
 from engine.store import migrate
 from engine.store.connection import AWAY, connect
+from engine.store.postgres import Store
 from engine.store.spool import FILE
 
 MINIMUM = (22, 10, 1)
@@ -65,6 +67,7 @@ async def examine(settings: Settings) -> list[Finding]:
             "ARI's password": lambda: _password(settings),
             "open ports": lambda: _ports(settings),
             "Postgres": lambda: _postgres(settings),
+            "dialling": lambda: _dialling(settings),
             "time zones": _zones,
             "disk": lambda: _disk(settings.state_dir),
             "spool": lambda: _spool(settings.state_dir),
@@ -175,6 +178,21 @@ async def _postgres(settings: Settings) -> str:
             f"schema {found}, this version needs {migrate.HEAD}", "start the engine or run legwork apply: both migrate"
         )
     return f"schema {found}"
+
+
+async def _dialling(settings: Settings) -> str:
+    if not settings.database_url:
+        return "not known: the embedded Postgres starts with the engine"
+    try:
+        async with Store.open(settings.database_url) as store:
+            stops = await store.stops()
+    except (*AWAY, StoreAway) as exc:
+        raise Failed("not known", "mend the line above first") from exc
+    if stops:
+        whose = ", ".join(row["account_id"] or "every account" for row in stops)
+        reasons = "; ".join(dict.fromkeys(row["reason"] for row in stops if row["reason"]))
+        raise Failed(f"stopped for {whose}" + (f": {reasons}" if reasons else ""), "legwork resume-dialing")
+    return "not stopped"
 
 
 async def _zones() -> str:

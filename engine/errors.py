@@ -1,6 +1,6 @@
 """Errors as one tree under `Refusal`: the docstring is the message, `code` is the contract."""
 
-from engine.core.refusal import InvalidRequest, Refusal
+from engine.core.refusal import InvalidRequest, NotPermitted, Refusal
 
 __all__ = [
     "AsteriskAway",
@@ -10,8 +10,10 @@ __all__ = [
     "LockedOut",
     "NotFound",
     "NotOwner",
+    "NotPermitted",
     "OverCapacity",
     "Refusal",
+    "Stopped",
     "StoreAway",
     "Unauthorised",
     "Unavailable",
@@ -29,6 +31,7 @@ class LockedOut(Refusal):
     """too many wrong attempts from this address, please wait"""
 
     code = "locked_out"
+    retry_after_seconds: int
 
     def __init__(self, *, retry_after_seconds: int) -> None:
         super().__init__()
@@ -51,6 +54,12 @@ class Unavailable(Refusal):
     """the service can not take new calls now, please try again"""
 
     code = "unavailable"
+
+
+class Stopped(Unavailable):
+    """dialling is stopped"""
+
+    code = "stopped"
 
 
 class StoreAway(Unavailable):

@@ -19,6 +19,7 @@ from engine.core import events as e
 from engine.core.call import Call
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
+from engine.core.permit import Verdict
 from engine.errors import Refusal
 from engine.store.writer import Writer
 
@@ -31,12 +32,16 @@ Spawn = Callable[[Coroutine[Any, Any, None], str], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """What every line of a node works with; `changed` is told of each line that took an event in."""
+    """What every line of a node works with.
+
+    `permit` says whether a leg may be dialled now, `changed` is told of each line that took an event in.
+    """
 
     name: str
     ari: Ari
     writer: Writer
     spawn: Spawn
+    permit: Callable[[Call, Leg], Verdict]
     changed: Callable[["Line"], None]
 
 
@@ -103,6 +108,8 @@ class Line:
         if isinstance(command, c.CreateLeg) and not self._node.ari.ready:
             self._not_placed(command.leg, "asterisk_away")
             return
+        if isinstance(command, c.CreateLeg) and not self._permitted(self.call.legs[command.leg]):
+            return
         ari = self._node.ari
         resource, nickname, arguments = encode(command, node=self._node.name, call_id=self.call.call_id, app=ari.app)
         if self._arrived is not None:
@@ -115,6 +122,14 @@ class Line:
             self._node.spawn(self._request(command, getattr(ari, resource), nickname, arguments), "request")
         if isinstance(command, c.CreateLeg | c.Dial):
             crash.reached("place.create_sent" if isinstance(command, c.CreateLeg) else "place.dial_sent")
+
+    def _permitted(self, leg: Leg) -> bool:
+        verdict = self._node.permit(self.call, leg)
+        if not verdict.allowed:
+            facts = {"call": self.call.call_id, "leg": leg.name, "reason": verdict.reason, "words": verdict.words}
+            log.warning("leg not permitted", **facts)
+            self.note(e.Forbidden(leg=leg.name, at=time.time(), reason=verdict.reason, verdict=verdict))
+        return verdict.allowed
 
     def _saved(self, leg: str, began: float, committed: asyncio.Future[None]) -> None:
         crash.reached("place.saved")

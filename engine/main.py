@@ -22,6 +22,7 @@ from engine.api.lockout import Lockout
 from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import NotOwner, StoreAway, WrongConfig
+from engine.gate import Gate
 from engine.store import embedded, migrate
 from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store
@@ -67,11 +68,13 @@ async def _run(settings: Settings, *, wait: bool) -> None:
         )
         accounts = Accounts(settings.seal)
         accounts.replace(await _once_postgres_answers(store.applied))
+        gate = Gate(accounts, store)
+        gate.take_stops(await _once_postgres_answers(store.stops))
         orders: asyncio.Queue[int] = asyncio.Queue()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, number)
         async with asyncio.TaskGroup() as tasks:
-            switch = Switch(ari, store, tasks, node=settings.node)
+            switch = Switch(ari, store, tasks, node=settings.node, gate=gate)
             door = Door(
                 accounts=accounts,
                 lockout=Lockout(settings.lockout_per_minute),
@@ -85,7 +88,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(store.writer.run(), name="writer"),
                 tasks.create_task(_step_down(store, switch), name="ownership"),
                 tasks.create_task(switch.audit(), name="audit"),
-                tasks.create_task(_follow_hints(store, accounts, switch), name="hints"),
+                tasks.create_task(_follow_hints(store, accounts, gate, switch), name="hints"),
                 tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
             ]
@@ -164,11 +167,12 @@ async def _serve(api: Api, settings: Settings) -> web.AppRunner:
     return runner
 
 
-async def _follow_hints(store: Store, accounts: Accounts, switch: Switch) -> None:
+async def _follow_hints(store: Store, accounts: Accounts, gate: Gate, switch: Switch) -> None:
     """A notification is a hint: whatever it says, look at the tables."""
     unread = Trouble("hints not followed: the store is away")
     async for _ in store.listen():
         try:
+            gate.take_stops(await store.stops())
             accounts.replace(await store.applied())
             for call_id in await store.hangups_asked():
                 switch.cancel(call_id)

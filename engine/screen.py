@@ -102,6 +102,8 @@ def cdr_view(cdr: Row) -> RenderableType:
     table.add_row("ended", f"{clock(cdr['call_date'])} by {cdr['ended_by']}")
     table.add_row("billsec", _seconds(cdr["billsec"]))
     table.add_row("duration", _seconds(cdr["duration"]))
+    if (permit := cdr.get("permit")) and not permit["allowed"]:
+        table.add_row("permit", f"refused ({permit['reason']}): {permit['words']}")
     return Group(table, Text(), legs_table(cdr["legs"]))
 
 

@@ -23,6 +23,7 @@ from engine.core.reconcile import reconcile
 from engine.core.request import CallRequest
 from engine.core.rows import restore
 from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
+from engine.gate import Gate
 from engine.line import Line, Node
 from engine.store.postgres import Store
 
@@ -41,11 +42,12 @@ log = structlog.get_logger()
 class Switch:
     """All live calls of one node."""
 
-    def __init__(self, ari: Ari, store: Store, tasks: asyncio.TaskGroup, *, node: str) -> None:
+    def __init__(self, ari: Ari, store: Store, tasks: asyncio.TaskGroup, *, node: str, gate: Gate) -> None:
         self._ari = ari
         self._store = store
         self._tasks = tasks
         self._node = node
+        self._gate = gate
         self._lines: dict[str, Line] = {}
         self._live: Counter[str] = Counter()
         self._clock = AlarmClock(self._deadline)
@@ -54,7 +56,9 @@ class Switch:
         self.draining = False
         self._quiet = asyncio.Event()  # no new calls, and none rings any more
         self._working: set[asyncio.Task[None]] = set()
-        self._here = Node(name=node, ari=ari, writer=store.writer, spawn=self._spawn, changed=self._line_changed)
+        self._here = Node(
+            name=node, ari=ari, writer=store.writer, spawn=self._spawn, permit=gate.leg, changed=self._line_changed
+        )
 
     @property
     def ready(self) -> bool:
@@ -66,28 +70,33 @@ class Switch:
         return self._live[account_id]
 
     async def start(self, request: CallRequest) -> str:
-        """Begin a call: its id, once its intent is committed. Raises `Unavailable`."""
-        if self.draining:
-            raise Draining
-        if not self._store.writer.lock.ours:
-            raise NotOwner
-        if not self._ari.ready:
-            raise AsteriskAway
-        for _ in range(ID_ATTEMPTS):
-            call = self._new_call(request)
-            _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
-            self._live[request.account_id] += 1
-            try:
-                await self._store.writer.accept(call)
-            except IdTaken:
-                continue
-            finally:
-                self._live[request.account_id] -= 1
-            line = self._open(call)  # from here on it is adopted with the others
-            log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
-            line.post(commands)
-            return call.call_id
-        raise Unavailable
+        """Begin a call, if the gate lets it: its id, once its intent is committed. Raises `Refusal`."""
+        self._require_ready()
+        asking = call = self._new_call(request)
+        try:
+            await self._gate.admit(asking, live_calls=self.live_calls(request.account_id))
+            self._require_ready()  # it may have waited its turn
+            for _ in range(ID_ATTEMPTS):
+                _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
+                self._live[request.account_id] += 1
+                try:
+                    await self._store.writer.accept(call)
+                except IdTaken:
+                    call = self._new_call(request)
+                    continue
+                finally:
+                    self._live[request.account_id] -= 1
+                line = self._open(call)  # from here on it is adopted with the others
+                log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
+                line.post(commands)
+                return call.call_id
+            raise Unavailable
+        finally:
+            self._gate.leave(asking)
+
+    def _require_ready(self) -> None:
+        if not self.ready:
+            raise Draining if self.draining else AsteriskAway if self._store.writer.lock.ours else NotOwner
 
     def cancel(self, call_id: str) -> None:
         """End a call, if it is on."""

@@ -6,6 +6,7 @@ import pytest
 
 from engine import applied
 from engine.accounts import Accounts, fingerprint
+from engine.core.account import CallingHours
 from engine.errors import Unauthorised, WrongConfig
 from engine.seal import Seal
 
@@ -55,6 +56,26 @@ def test_a_good_file_becomes_items_that_an_engine_can_use(file: Path) -> None:
         accounts.authenticate("mor", "account_1", SECRET)
 
 
+def test_numbers_are_kept_as_they_are_compared(file: Path) -> None:
+    more = """calling_hours = { from = "09:00", to = "21:00" }
+credentials.cpaas = { auth = "env:AUTH_1" }
+[[account.dnd_list]]
+id = "never"
+numbers = ["9910000303", "15168148112"]
+[[account.agent]]
+id = "202"
+number = "9910020202"
+"""
+    file.write_text(GOOD.replace('credentials.cpaas = { auth = "env:AUTH_1" }\n', more, 1))
+    accounts = Accounts()
+    accounts.replace(applied.read(file, Seal()))
+    account = accounts.accounts["account_1"]
+    assert account.dnd_numbers == {"919910000303", "15168148112"}
+    assert account.agent_numbers == {"919910020202"}
+    assert account.calling_hours == CallingHours(since="09:00", until="21:00")
+    assert (account.attempts_per_day, account.requests_per_destination) == (1000, 3)  # by default
+
+
 def test_a_secret_is_kept_as_its_fingerprint_only(file: Path) -> None:
     text = repr(applied.read(file, Seal()))
     assert SECRET not in text
@@ -80,6 +101,22 @@ def test_a_secret_is_kept_as_its_fingerprint_only(file: Path) -> None:
             "given twice: account account_1",
         ),
         ("[[route]]", "[[route", "accounts.toml: "),
+        ('region = "IN"', 'region = "IN"\ncalls_per_second = 0', "account.0.calls_per_second: Input should be greater"),
+        (
+            'region = "IN"',
+            'region = "IN"\ncalling_hours = { from = "9", to = "21:00" }',
+            "account.0.calling_hours.from: String should match pattern",
+        ),
+        (
+            'region = "IN"',
+            'region = "IN"\ncalling_hours = { from = "09:00", to = "09:00" }',
+            "account.0.calling_hours: Value error, from and to are the same",
+        ),
+        (
+            "[[route]]",
+            "[[account.dnd_list]]\nid = 'never'\nnumbers = ['9910000']\n[[route]]",
+            "dnd_list never of account_1: 9910000: not a valid telephone number",
+        ),
     ],
 )
 def test_each_mistake_is_named(file: Path, old: str, new: str, words: str) -> None:

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "engine.config": ("engine.core", "engine.errors", "engine.seal"),
     "engine.accounts": ("engine.core", "engine.errors", "engine.seal"),
     "engine.applied": ("engine.core", "engine.errors", "engine.accounts", "engine.seal", "engine.secret"),
+    "engine.gate": ("engine.core", "engine.errors", "engine.accounts", "engine.store"),
     "engine.line": ("engine.core", "engine.errors", "engine.ari", "engine.store", "engine.crash"),
     "engine.switch": (
         "engine.core",
@@ -35,6 +36,7 @@ MAY_IMPORT = {
         "engine.census",
         "engine.clock",
         "engine.crash",
+        "engine.gate",
         "engine.line",
     ),
     "engine.api": ("engine.core", "engine.errors", "engine.store", "engine.accounts", "engine.api"),

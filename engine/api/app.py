@@ -16,15 +16,15 @@ from engine.api.door import ACCOUNT, Door, closed
 from engine.core.account import Account
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
 from engine.core.request import CallRequest, Limits
-from engine.errors import InvalidRequest, LockedOut, NotFound, OverCapacity, Refusal, Unavailable
+from engine.errors import InvalidRequest, LockedOut, NotFound, Refusal, Unavailable
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
 BODY_SECONDS = 5
-RETRY_AFTER_SECONDS = "5"
+RETRY_AFTER_SECONDS = 5
 OPEN = ("/healthz", "/readyz")  # for anybody: they tell nothing of any account
 LOGGED_PATH = 100
-RETRY_LATER = ("over_capacity", "unavailable", "store_away", "asterisk_away", "not_owner", "draining")
+RETRY_LATER = ("over_capacity", "unavailable", "stopped", "store_away", "asterisk_away", "not_owner", "draining")
 
 log = structlog.get_logger()
 
@@ -48,9 +48,6 @@ class Switch(Protocol):
     def ready(self) -> bool:
         """Whether Asterisk can be told to dial."""
 
-    def live_calls(self, account_id: str) -> int:
-        """How many calls the account has on."""
-
     async def start(self, request: CallRequest) -> str:
         """Begin a call; its request id."""
 
@@ -70,8 +67,6 @@ class Api:
         account_id = account.account_id
         match ask:
             case StartCall(request=request):
-                if self.switch.live_calls(account_id) >= account.max_live_calls:
-                    raise OverCapacity
                 return await self.switch.start(request)
             case CdrByRequestId(request_id=request_id):
                 return await self._cdr(account_id, request_id)
@@ -162,10 +157,8 @@ def _envelope(dialects: tuple[Dialect, ...]) -> Any:
         except Exception:  # a fault of ours is no answer to anybody
             log.exception("request failed", path=request.path[:LOGGED_PATH])
             refusal = Unavailable()
-        if isinstance(refusal, LockedOut):
-            headers["Retry-After"] = str(refusal.retry_after_seconds)
-        elif refusal.code in RETRY_LATER:
-            headers["Retry-After"] = RETRY_AFTER_SECONDS
+        if refusal.code in RETRY_LATER or refusal.retry_after_seconds is not None:
+            headers["Retry-After"] = str(refusal.retry_after_seconds or RETRY_AFTER_SECONDS)
         status, body = dialect.refuse(refusal)
         if isinstance(refusal, LockedOut):  # told once, when it began: nobody fills our disk
             return _response(status, body, headers)

@@ -8,8 +8,22 @@ Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallingHours:
+    """From when to before when people may be called, `HH:MM` where they are; `until` may lie after midnight."""
+
+    since: str
+    until: str
+
+    def hold(self, clock: str) -> bool:
+        """Whether a wall clock showing `HH:MM` is within them."""
+        if self.since < self.until:
+            return self.since <= clock < self.until
+        return clock >= self.since or clock < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One account. Numbers are E.164 digits without `+`; no `allowed_ips` means from anywhere."""
+    """One account. Numbers are E.164 digits without `+`; no `allowed_ips` means from anywhere, a cap of 0 none."""
 
     account_id: str
     name: str
@@ -18,7 +32,18 @@ class Account:
     allowed_regions: tuple[str, ...] = ()
     caller_ids: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
+    agent_numbers: frozenset[str] = frozenset()
+    dnd_numbers: frozenset[str] = frozenset()  # do not disturb: never called as a customer
+    calling_hours: CallingHours | None = None  # of campaigns
     max_live_calls: int = 10
+    calls_per_second: int = 1
+    attempts_per_day: int = 1000
+    requests_per_destination: int = 3  # in ten minutes
+
+    @property
+    def capped(self) -> bool:
+        """Its calls have to be counted."""
+        return bool(self.attempts_per_day or self.requests_per_destination)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from engine.core import commands as c
 from engine.core import events as e
 from engine.core.causes import NEXT_ENDPOINT_SIP_CODES
 from engine.core.leg import Leg
+from engine.core.permit import ALLOWED, Verdict
 from engine.core.request import CallRequest, Side
 
 CAUSE_NORMAL = 16
@@ -57,6 +58,7 @@ class Call:
     release_reason: str | None = None
     ended_by: str | None = None
     digits: str = ""
+    permit: Verdict = ALLOWED  # the latest refusal, if a leg was refused
     pressed: set[tuple[str, float]] = field(default_factory=set)  # by whom and when, to know a key told twice
 
     # -- what a flow asks ------------------------------------------------------------------
@@ -260,6 +262,7 @@ class Call:
                 self._end(leg, at)
             case e.NotPlaced(at=at, reason=reason):
                 leg.hangup_reason = leg.hangup_reason or reason
+                self.permit = event.verdict if isinstance(event, e.Forbidden) else self.permit
                 self._end(leg, at)
         return True
 

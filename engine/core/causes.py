@@ -42,6 +42,17 @@ BY_US = {
     "end_not_seen": Outcome(Disposition.CONGESTION, "us", "its end was not seen"),
     "asterisk_restart": Outcome(Disposition.CONGESTION, "us", "Asterisk was restarted"),
     "asterisk_away": Outcome(Disposition.CONGESTION, "us", "Asterisk did not answer"),
+    # The permit refused it (`engine.core.permit`)
+    "stopped": Outcome(Disposition.CANCEL, "us", "dialling was stopped"),
+    "account": Outcome(Disposition.CANCEL, "us", "the account was disabled"),
+    "number": Outcome(Disposition.CANCEL, "us", "not a valid telephone number"),
+    "emergency": Outcome(Disposition.CANCEL, "us", "an emergency number"),
+    "premium": Outcome(Disposition.CANCEL, "us", "a premium number"),
+    "region": Outcome(Disposition.CANCEL, "us", "a region the account may not call"),
+    "route": Outcome(Disposition.CANCEL, "us", "no route leads there any more"),
+    "caller_id": Outcome(Disposition.CANCEL, "us", "a caller id that is not the account's any more"),
+    "dnd": Outcome(Disposition.CANCEL, "us", "on the do-not-disturb list"),
+    "calling_hours": Outcome(Disposition.CANCEL, "us", "not within calling hours"),
 }
 CANCELLED = Outcome(Disposition.CANCEL, "us", "given up before it answered")
 

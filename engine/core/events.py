@@ -7,6 +7,7 @@
 from dataclasses import dataclass
 
 from engine.core.commands import Command
+from engine.core.permit import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,13 @@ class NotPlaced(LegEvent):
     """The leg never had a channel: nothing was dialled."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forbidden(NotPlaced):
+    """The permit for the leg was refused: nothing was dialled."""
+
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

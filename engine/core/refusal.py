@@ -5,6 +5,7 @@ class Refusal(Exception):
     """the request is refused"""
 
     code = "refused"
+    retry_after_seconds: int | None = None  # when to try again, where that is known
 
     def __init__(self, message: str | None = None, *, param: str | None = None) -> None:
         self.message = message or (type(self).__doc__ or "").strip()
@@ -16,3 +17,9 @@ class InvalidRequest(Refusal):
     """the request is not valid"""
 
     code = "invalid_request"
+
+
+class NotPermitted(InvalidRequest):
+    """this number may not be called"""
+
+    code = "not_permitted"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.core import dialstring, numbers
+from engine.core import dialstring, permit
 from engine.core.account import Account, Route
-from engine.core.refusal import InvalidRequest
+from engine.core.refusal import InvalidRequest, NotPermitted
 
 Side = Literal["agent", "customer"]
 
@@ -59,42 +59,27 @@ def click2call(
     limits: Limits,
 ) -> CallRequest:
     """A checked request to ring the agent, then the customer. Raises `InvalidRequest` naming the parameter."""
+    try:
+        shown = permit.shown(account, caller_id)
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"caller_id: {exc.message}", param="caller_id") from exc
+    moment = permit.Moment(account=account, routes=routes)
+    agent = permit.Target(number=agent_number, caller_id=shown, side="agent")
+    customer = permit.Target(number=customer_number, caller_id=shown)
     return CallRequest(
         account_id=account.account_id,
         kind="click2call",
-        caller_id=_caller_id(account, caller_id),
-        agent=_party(account, "agent_number", agent_number, routes, limits),
-        customer=_party(account, "destination_number", customer_number, routes, limits),
+        caller_id=shown,
+        agent=_party("agent_number", agent, moment, limits),
+        customer=_party("destination_number", customer, moment, limits),
         max_talk_seconds=limits.max_talk_seconds,
     )
 
 
-def _party(account: Account, param: str, text: str, routes: Sequence[Route], limits: Limits) -> Party:
-    number = text if text in account.extensions else _number(account, param, text)
-    endpoints = dialstring.endpoints(number, extensions=account.extensions, routes=routes)
-    if not endpoints:
-        raise InvalidRequest(f"{param}: no route leads to this number", param=param)
+def _party(param: str, target: permit.Target, moment: permit.Moment, limits: Limits) -> Party:
+    verdict = permit.verdict(target, moment)
+    if not verdict.allowed:
+        raise NotPermitted(f"{param}: {verdict.words}", param=param)
+    number = permit.spelt(moment.account, target.number)
+    endpoints = dialstring.endpoints(number, extensions=moment.account.extensions, routes=moment.routes)
     return Party(number=number, endpoints=endpoints, ring_seconds=limits.ring_seconds)
-
-
-def _number(account: Account, param: str, text: str) -> str:
-    number = _parse(account, param, text)
-    if number.region not in account.allowed_regions:
-        raise InvalidRequest(f"{param}: this account may not call region {number.region}", param=param)
-    return number.digits
-
-
-def _caller_id(account: Account, text: str) -> str:
-    if text in account.caller_ids:
-        return text
-    digits = _parse(account, "caller_id", text).digits
-    if digits not in account.caller_ids:
-        raise InvalidRequest("caller_id: this account does not own this caller id", param="caller_id")
-    return digits
-
-
-def _parse(account: Account, param: str, text: str) -> numbers.Number:
-    try:
-        return numbers.parse(text, account.region)
-    except InvalidRequest as exc:
-        raise InvalidRequest(f"{param}: {exc.message}", param=param) from exc

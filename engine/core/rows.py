@@ -9,6 +9,7 @@ from engine.core.call import Call, Flow
 from engine.core.cdr import Cdr
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
+from engine.core.permit import ALLOWED, Verdict
 from engine.core.request import CallRequest, Party
 
 Row = dict[str, Any]
@@ -35,6 +36,7 @@ def call_row(call: Call, *, node: str) -> Row:
         kind=call.request.kind,
         request=_request_row(call.request),
         members=sorted(call.members),
+        permit=_permit_row(call.permit),
         ended_at=call.ended_at,
     )
     return row
@@ -43,6 +45,11 @@ def call_row(call: Call, *, node: str) -> Row:
 @lru_cache(maxsize=128)  # a call is written several times
 def _request_row(request: CallRequest) -> Row:
     return asdict(request)
+
+
+@lru_cache(maxsize=128)
+def _permit_row(verdict: Verdict) -> Row:
+    return asdict(verdict)
 
 
 def leg_rows(call: Call, *, node: str) -> list[Row]:
@@ -75,5 +82,6 @@ def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: 
     for name in CALL_FACTS:
         setattr(call, name, row[name])
     call.members = set(row["members"])
+    call.permit = Verdict(**row["permit"]) if row["permit"] else ALLOWED
     call.legs = {leg["name"]: Leg(**{name: leg[name] for name in LEG_FACTS}) for leg in legs}
     return call

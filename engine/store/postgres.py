@@ -93,6 +93,25 @@ class Store:
         """The node's live calls somebody asked to end."""
         return [row["call_id"] for row in await self._named("hangups_asked", self._node)]
 
+    async def attempts(
+        self, account_id: str, number: str, *, now: float, without: list[str], daily: bool, destination: bool
+    ) -> Row:
+        """How many requests an account made, `today` (24 hours) and `to_destination` (10 minutes), and since when."""
+        (row,) = await self._named("attempts", account_id, number, now, without, daily, destination)
+        return row
+
+    async def stops(self) -> list[Row]:
+        """Where dialling is stopped: account_id ('' for every account), reason, stopped_at."""
+        return await self._named("stops")
+
+    async def stop(self, account_id: str, reason: str) -> None:
+        """Stop dialling for an account, or for every one (''), and tell running engines."""
+        await self._named("stop", account_id, reason)
+
+    async def resume(self, account_id: str) -> bool:
+        """Take that stop back, and tell running engines; False where there was none."""
+        return bool(await self._named("resume", account_id))
+
     async def applied(self) -> list[Row]:
         """All applied items: kind, account_id, id, body."""
         return await self._named("applied")

@@ -7,7 +7,8 @@ WITH new_calls AS (
     ON CONFLICT (call_id) DO UPDATE SET
         bridged_at = excluded.bridged_at, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
         release_reason = excluded.release_reason, bridge = excluded.bridge, bridge_open = excluded.bridge_open,
-        members = excluded.members, digits = excluded.digits, deadlines = excluded.deadlines
+        members = excluded.members, digits = excluded.digits, deadlines = excluded.deadlines,
+        permit = excluded.permit
         WHERE known.account_id = excluded.account_id AND known.requested_at = excluded.requested_at
     RETURNING call_id
 ), new_legs AS (
@@ -86,8 +87,8 @@ SELECT * FROM calls WHERE ended_at IS NULL ORDER BY requested_at
 SELECT * FROM cdrs WHERE account_id = $1 AND request_id = $2
 
 -- name: any_cdr
--- One CDR, whoever's: for the operator.
-SELECT * FROM cdrs WHERE request_id = $1
+-- One CDR, whoever's, with what the permit said: for the operator.
+SELECT cdrs.*, calls.permit FROM cdrs LEFT JOIN calls ON calls.call_id = cdrs.request_id WHERE request_id = $1
 
 -- name: cdrs_by_date
 -- An account's CDRs of whole days, from the first moment to before the second, in the order written.
@@ -114,6 +115,39 @@ SELECT call_id, pg_notify('legwork', 'hangup ' || call_id) FROM asked
 -- name: hangups_asked
 -- The node's live calls that somebody asked to end.
 SELECT call_id FROM calls WHERE node = $1 AND ended_at IS NULL AND hangup_asked_at IS NOT NULL
+
+-- name: attempts
+-- An account's requests of the 24 hours before a time (where asked for) and those for one number of the 10 minutes
+-- before it, without some calls, and when the first of each was made.
+SELECT day.calls AS today, day.first_at AS first_today_at, number.calls AS to_destination,
+    number.first_at AS first_to_destination_at
+FROM (
+    SELECT count(*) AS calls, min(requested_at) AS first_at FROM calls
+    WHERE $5 AND account_id = $1 AND requested_at > to_timestamp($3) - interval '24 hours'
+        AND call_id <> ALL ($4::text[])
+) AS day, (
+    SELECT count(*) AS calls, min(requested_at) AS first_at FROM calls
+    WHERE $6 AND request #>> '{customer,number}' = $2 AND requested_at > to_timestamp($3) - interval '10 minutes'
+        AND account_id = $1 AND call_id <> ALL ($4::text[])
+) AS number
+
+-- name: stops
+-- Where dialling is stopped: an account, or '' for all of them.
+SELECT account_id, reason, stopped_at FROM stops ORDER BY account_id
+
+-- name: stop
+-- Stop dialling, and tell running engines.
+WITH stopped AS (
+    INSERT INTO stops (account_id, reason, stopped_at) VALUES ($1, $2, now())
+    ON CONFLICT (account_id) DO UPDATE SET reason = excluded.reason
+    RETURNING account_id
+)
+SELECT account_id, pg_notify('legwork', 'stop ' || account_id) FROM stopped
+
+-- name: resume
+-- Take a stop back, and tell running engines.
+WITH resumed AS (DELETE FROM stops WHERE account_id = $1 RETURNING account_id)
+SELECT account_id, pg_notify('legwork', 'resume ' || account_id) FROM resumed
 
 -- name: applied
 -- All that has been applied and is enabled.

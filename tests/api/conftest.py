@@ -1,7 +1,9 @@
 """The HTTP application on a real store, with a switch that notes what it is asked."""
 
 import hashlib
-from collections.abc import AsyncIterator
+import itertools
+import time
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
@@ -16,34 +18,64 @@ from engine.api.app import Api, build
 from engine.api.dialects import DIALECTS
 from engine.api.door import Door
 from engine.api.lockout import Lockout
+from engine.core.call import Call
+from engine.core.flows import click2call
 from engine.core.request import CallRequest, Limits
+from engine.gate import Gate
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
 
-__all__ = ["Client", "ClockDouble", "SwitchDouble", "client", "clock", "database_url", "store", "switch"]
+__all__ = [
+    "ROUTE",
+    "Client",
+    "ClockDouble",
+    "SwitchDouble",
+    "account",
+    "accounts",
+    "client",
+    "clock",
+    "database_url",
+    "store",
+    "switch",
+]
 
 Client = TestClient[Any, Any]
 LOCKOUT_PER_MINUTE = 100
 PROXY = "127.0.0.9"
+ROUTE = {
+    "kind": "route",
+    "account_id": "",
+    "id": "91",
+    "position": 1,
+    "body": {"prefix": "91", "endpoints": ["PJSIP/{number}@carrier"]},
+}
 
 
 @dataclass
 class SwitchDouble:
-    """Accepts calls without a telephone in sight."""
+    """Accepts calls without a telephone in sight; `gate` is a real one."""
 
+    gate: Any = None
+    store: Any = None
     ready: bool = True
     live: int = 0
     started: list[CallRequest] = field(default_factory=list)
+    names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     failure: Exception | None = None
-
-    def live_calls(self, account_id: str) -> int:
-        return self.live
 
     async def start(self, request: CallRequest) -> str:
         if self.failure is not None:
             raise self.failure
+        now, name = time.time(), f"{next(self.names):010x}"
+        call = Call(call_id=name, request=request, flow=click2call, requested_at=now, now=now)
+        try:
+            await self.gate.admit(call, live_calls=self.live)
+            call.start(now)
+            await self.store.writer.commit(call)
+        finally:
+            self.gate.leave(call)
         self.started.append(request)
-        return f"{len(self.started):010x}"
+        return name
 
 
 @dataclass
@@ -56,7 +88,7 @@ class ClockDouble:
         return self.seconds
 
 
-def account(name: str, *, allowed_ips: tuple[str, ...] = ()) -> dict[str, Any]:
+def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
     """An applied account with the auth `secret of NAME`."""
     body = {
         "name": name,
@@ -67,16 +99,34 @@ def account(name: str, *, allowed_ips: tuple[str, ...] = ()) -> dict[str, Any]:
         "caller_ids": ["15168148111"],
         "extensions": ["101"],
         "max_live_calls": 2,
-        "calls_per_second": 1,
+        "calls_per_second": 100,
+        "attempts_per_day": 0,
+        "requests_per_destination": 0,
         "credentials": {"cpaas": {"auth_sha256": hashlib.sha256(f"secret of {name}".encode()).hexdigest()}},
     }
+    body |= more
     return {"kind": "account", "account_id": name, "id": name, "position": 0, "body": body}
 
 
 @pytest_asyncio.fixture(loop_scope="function")
-async def switch() -> SwitchDouble:
+async def accounts() -> Accounts:
+    """What is applied."""
+    accounts = Accounts()
+    accounts.replace(
+        [
+            account("account_1"),
+            account("account_2"),
+            account("elsewhere", allowed_ips=("192.0.2.0/24",)),
+            ROUTE,
+        ]
+    )
+    return accounts
+
+
+@pytest_asyncio.fixture(loop_scope="function")
+async def switch(accounts: Accounts, store: Store) -> SwitchDouble:
     """The switch behind the API."""
-    return SwitchDouble()
+    return SwitchDouble(Gate(accounts, store), store)
 
 
 @pytest.fixture
@@ -92,18 +142,8 @@ def application(store: Any, switch: SwitchDouble, door: Door) -> web.Application
 
 
 @pytest_asyncio.fixture(loop_scope="function")
-async def client(store: Store, switch: SwitchDouble, clock: ClockDouble) -> AsyncIterator[Client]:
+async def client(accounts: Accounts, store: Store, switch: SwitchDouble, clock: ClockDouble) -> AsyncIterator[Client]:
     """A client of the API, with account_1's headers."""
-    accounts = Accounts()
-    route = {"prefix": "91", "endpoints": ["PJSIP/{number}@carrier"]}
-    accounts.replace(
-        [
-            account("account_1"),
-            account("account_2"),
-            account("elsewhere", allowed_ips=("192.0.2.0/24",)),
-            {"kind": "route", "account_id": "", "id": "91", "position": 1, "body": route},
-        ]
-    )
     door = Door(
         accounts=accounts,
         lockout=Lockout(LOCKOUT_PER_MINUTE, clock),

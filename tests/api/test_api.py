@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.accounts import Accounts
 from engine.api.dialects import DIALECTS
 from engine.errors import AsteriskAway, StoreAway
 from engine.store.postgres import Store
-from tests.api.conftest import Client, SwitchDouble
+from tests.api.conftest import ROUTE, Client, SwitchDouble, account
 from tests.store.test_store import ended, new_call, written
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -98,7 +99,65 @@ async def test_an_account_with_all_its_calls_on_is_told_to_wait(client: Client, 
     switch.live = 2
     reply = await client.post("/api/click2call", json=CALL)
     assert (reply.status, reply.headers["Retry-After"]) == (429, "5")
+    assert await reply.json() == refused("the account has as many live calls as it may have")
     assert switch.started == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"destination_number": "112"}, "destination_number: an emergency number is not a valid telephone number here"),
+        ({"destination_number": "+19002345678"}, "destination_number: a premium rate number is not called"),
+        ({"destination_number": "+881612345678"}, "destination_number: a satellite telephone is not called"),
+        ({"destination_number": "+18764567890"}, "destination_number: this account may not call region JM"),
+        ({"agent_number": "+18764567890"}, "agent_number: this account may not call region JM"),
+        (
+            {"destination_number": "9910000303"},
+            "destination_number: this number is on the account's do-not-disturb list",
+        ),
+        ({"caller_id": "12125550142"}, "caller_id: this account does not own this caller id"),
+    ],
+)
+async def test_what_the_permit_refuses_is_said_as_the_document_shapes_it(
+    client: Client, accounts: Accounts, switch: SwitchDouble, change: dict[str, str], message: str
+) -> None:
+    never = {"kind": "dnd_list", "account_id": "account_1", "id": "never", "body": {"numbers": ["919910000303"]}}
+    accounts.replace([account("account_1"), ROUTE, never])
+    reply = await client.post("/api/click2call", json=CALL | change)
+    assert (reply.status, await reply.json()) == (400, refused(message))
+    assert switch.started == []
+    assert (await client.post("/api/click2call", json=CALL | {"agent_number": "9910000303"})).status == 200
+
+
+async def test_a_stopped_account_is_told_why_and_reads_on(client: Client, store: Store, switch: SwitchDouble) -> None:
+    await store.stop("account_1", "under review")
+    switch.gate.take_stops(await store.stops())
+    reply = await client.post("/api/click2call", json=CALL)
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
+    assert await reply.json() == refused("dialling is stopped for this account: under review")
+    assert (await client.get("/api/get_cdr_statistics")).status == 200
+    assert (await client.get("/readyz")).status == 200
+    other = {"account": "account_2", "auth": "secret of account_2"}
+    assert (await client.post("/api/click2call", json=CALL, headers=other)).status == 200
+
+
+async def test_a_cap_is_told_with_when_to_come_back(client: Client, accounts: Accounts) -> None:
+    accounts.replace([account("account_1", requests_per_destination=1), ROUTE])
+    assert (await client.post("/api/click2call", json=CALL)).status == 200
+    reply = await client.post("/api/click2call", json=CALL)
+    assert reply.status == 429
+    assert 590 <= int(reply.headers["Retry-After"]) <= 600
+    assert await reply.json() == refused("1 requests for this number in 10 minutes, and the account may make 1")
+
+
+async def test_more_at_once_than_the_queue_holds_is_told_to_come_back(client: Client, accounts: Accounts) -> None:
+    accounts.replace([account("account_1", calls_per_second=1, max_live_calls=50), ROUTE])
+    replies = await asyncio.gather(*(client.post("/api/click2call", json=CALL) for _ in range(5)))
+    assert sorted(reply.status for reply in replies) == [200, 200, 200, 429, 429]
+    late = [reply for reply in replies if reply.status == 429]
+    assert [(reply.headers["Retry-After"], await reply.json()) for reply in late] == [
+        ("1", refused("more calls at once than 1 a second, please try again"))
+    ] * 2
 
 
 @pytest.mark.parametrize("failure", [StoreAway(), AsteriskAway()])

@@ -6,10 +6,12 @@ from random import Random
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.call import Call
+from engine.core.permit import Verdict
 from engine.core.reconcile import reconcile
 from engine.core.rows import call_row, leg_rows, restore
 
 STEPS = 2000
+STOPPED = Verdict(False, "stopped", "dialling is stopped for every account")
 CAUSES = ((17, 486), (34, 503), (1, 404), (21, 603), (19, 480), (38, 500), (16, None), (0, None))
 
 
@@ -137,6 +139,8 @@ class Life:
         self.created.append(command.leg)
         if self.random.random() < 0.03:
             self._note(e.NotPlaced(leg=command.leg, at=self.now, reason="unplaceable"))
+        elif self.random.random() < 0.02:
+            self._note(e.Forbidden(leg=command.leg, at=self.now, reason="stopped", verdict=STOPPED))
         else:
             self.channels[command.leg] = "Down"
             self._tell(e.Created(leg=command.leg, at=self.now))

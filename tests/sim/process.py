@@ -6,7 +6,10 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
 from typing import Any, NoReturn
 
+from engine.accounts import Accounts
+from engine.core.account import Account, Route
 from engine.errors import StoreAway
+from engine.gate import Gate
 from engine.main import _own, _step_down
 from engine.store.postgres import LOOK_SECONDS, Store
 from engine.store.writer import Writer
@@ -14,6 +17,18 @@ from engine.switch import Switch
 from tests.sim.loop import VirtualLoop
 
 NODE = "n1"
+ACCOUNT = Account(
+    account_id="account_1",
+    name="Demo shop",
+    region="IN",
+    allowed_regions=("IN",),
+    caller_ids=("15168148111",),
+    max_live_calls=1000,
+    calls_per_second=1000,
+    attempts_per_day=0,
+    requests_per_destination=0,
+)
+ROUTES = (Route("91", ("PJSIP/{number}@one",)),)
 PROCESS: ContextVar["Process"] = ContextVar("PROCESS")
 
 
@@ -95,7 +110,8 @@ class Process:
     async def _serve(self, ari: Any, store: Store) -> None:
         await _own(store, wait=True)
         async with asyncio.TaskGroup() as tasks:
-            switch = self.switch = Switch(ari, store, tasks, node=NODE)
+            gate = Gate(Accounts(accounts={"account_1": ACCOUNT}, routes=ROUTES), store)
+            switch = self.switch = Switch(ari, store, tasks, node=NODE, gate=gate)
             services = [
                 tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note)),
                 tasks.create_task(store.writer.run()),

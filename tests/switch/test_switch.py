@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from engine.accounts import Accounts
 from engine.ari.client import Ari
+from engine.core.account import Account, Route
 from engine.core.call import Call
 from engine.core.flows import click2call
-from engine.errors import AsteriskAway, Draining, StoreAway
+from engine.errors import AsteriskAway, Draining, Stopped, StoreAway
+from engine.gate import Gate
 from engine.store.ledger import Ledger
 from engine.store.postgres import Store
 from engine.store.spool import Spool, SpoolRefused
@@ -24,6 +27,18 @@ from tests.store.conftest import database_url, store
 __all__ = ["database_url", "store"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+
+ACCOUNT = Account(
+    account_id="account_1",
+    name="Demo shop",
+    region="IN",
+    allowed_regions=("IN",),
+    caller_ids=("15168148111",),
+    calls_per_second=100,
+    attempts_per_day=0,
+    requests_per_destination=0,
+)
 
 
 def stamp() -> str:
@@ -39,6 +54,8 @@ class Node:
     ari: Ari
     switch: Switch
     store: Store
+    gate: Gate
+    accounts: Accounts
 
     async def tell(self, leg: str, kind: str, state: str = "Up", **more: Any) -> None:
         """Send an event of a leg (`<call>.a1`)."""
@@ -90,12 +107,14 @@ async def node(store: Store) -> AsyncIterator[Node]:
             Ari.open(url=asterisk.url, user="u", password="p", app="legwork-n1") as ari,
             asyncio.TaskGroup() as tasks,
         ):
-            switch = Switch(ari, store, tasks, node="n1")
+            accounts = Accounts(accounts={"account_1": ACCOUNT}, routes=(Route("91", ("PJSIP/{number}@carrier",)),))
+            gate = Gate(accounts, store)
+            switch = Switch(ari, store, tasks, node="n1", gate=gate)
             running = tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note))
             async with asyncio.timeout(3):
                 while not switch.ready:
                     await asyncio.sleep(0.01)
-            yield Node(asterisk, ari, switch, store)
+            yield Node(asterisk, ari, switch, store, gate, accounts)
             switch.close()
             running.cancel()
 
@@ -334,6 +353,51 @@ async def test_a_call_is_cancelled_wherever_it_is(node: Node) -> None:
     await node.tell(f"{call_id}.a1", "ChannelDestroyed", "Down", cause=16)
     assert (await node.cdr(call_id))["disposition"] == "CANCEL"
     assert f"POST channels/n1-{call_id}.a1/dial" not in node.operations
+
+
+async def test_a_stop_while_the_agent_rings_keeps_the_customer_from_being_dialled(node: Node) -> None:
+    call_id = await node.switch.start(request_of())
+    await node.asked("POST channels/create")
+    await node.tell(f"{call_id}.a1", "StasisStart", "Down")
+    await node.asked(f"POST channels/n1-{call_id}.a1/dial")
+    node.gate.take_stops([{"account_id": "", "reason": "fraud alarm"}])
+    await node.tell(f"{call_id}.a1", "ChannelStateChange")
+    await node.asked(f"POST channels/n1-{call_id}.a1/play/n1-{call_id}.a1.p1")
+    await node.tell(f"{call_id}.a1", "ChannelDestroyed", cause=16)
+    cdr = await node.cdr(call_id)
+    assert (cdr["disposition"], cdr["reason"]) == ("CANCEL", "dialling was stopped")
+    assert cdr["permit"] == {
+        "allowed": False,
+        "reason": "stopped",
+        "words": "dialling is stopped for every account: fraud alarm",
+    }
+    assert [(leg["name"], leg["hangup_reason"]) for leg in cdr["legs"]] == [("a1", None), ("b1", "stopped")]
+    assert node.operations.count("POST channels/create") == 1
+    with pytest.raises(Stopped):
+        await node.switch.start(request_of())
+    node.gate.take_stops([])
+    await node.up(await node.switch.start(request_of()))
+
+
+async def test_a_call_that_waits_its_turn_does_not_begin_in_a_drain(node: Node) -> None:
+    node.accounts.accounts["account_1"] = replace(ACCOUNT, calls_per_second=1)
+    await node.switch.start(request_of())
+    waiting = asyncio.create_task(node.switch.start(request_of()))
+    await asyncio.sleep(0.1)
+    node.switch.draining = True
+    with pytest.raises(Draining):
+        await waiting
+    assert node.switch.live_calls("account_1") == 1
+
+
+async def test_a_stop_lets_live_calls_go_on(node: Node) -> None:
+    call_id = await node.switch.start(request_of())
+    await node.up(call_id)
+    node.gate.take_stops([{"account_id": "account_1", "reason": ""}])
+    await node.tell(f"{call_id}.b1", "ChannelDtmfReceived", digit="5")
+    await asyncio.sleep(0.1)
+    assert not [each for each in node.operations if each.startswith("DELETE channels") and "mute" not in each]
+    assert node.switch.live_calls("account_1") == 1
 
 
 async def test_a_deadline_is_kept(node: Node) -> None:

@@ -31,6 +31,7 @@ STATUS = {
     "locked_out": 429,
     "over_capacity": 429,
     "unavailable": 503,
+    "stopped": 503,
     "store_away": 503,
     "asterisk_away": 503,
     "not_owner": 503,

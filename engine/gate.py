@@ -1,0 +1,147 @@
+"""The permit at work: who asks, what is stopped, how much is under way, when the next call may start."""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from engine.accounts import Accounts
+from engine.core import permit
+from engine.core.account import Account
+from engine.core.call import Call
+from engine.core.leg import Leg
+from engine.core.pacing import Pace
+from engine.core.permit import DAY_SECONDS, DESTINATION_SECONDS, Moment, Target, Verdict
+from engine.errors import NotPermitted, OverCapacity, Refusal, Stopped, Unauthorised
+from engine.store.postgres import Store
+
+EVERY_ACCOUNT = ""
+NO_ACCOUNT = Verdict(False, "account", "there is no such account any more")
+ERRORS: dict[str, type[Refusal]] = {
+    "stopped": Stopped,
+    "live_calls": OverCapacity,
+    "requests_per_destination": OverCapacity,
+    "attempts_per_day": OverCapacity,
+}
+WINDOWS = {
+    "requests_per_destination": ("first_to_destination_at", DESTINATION_SECONDS),
+    "attempts_per_day": ("first_today_at", DAY_SECONDS),
+}
+
+log = structlog.get_logger()
+
+
+class Gate:
+    """Every request passes it once (`admit` … `leave`), and every dial of a leg again (`leg`)."""
+
+    def __init__(self, accounts: Accounts, store: Store) -> None:
+        self._accounts = accounts
+        self._store = store
+        self._stops: dict[str, str] = {}
+        self._waiting: Counter[str] = Counter()  # requests that are not calls yet
+        self._unwritten: dict[str, dict[str, str]] = defaultdict(dict)  # account: call id: number; no row yet
+        self._paces: dict[str, Pace] = defaultdict(Pace)
+
+    def take_stops(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Obey these stops from now on, and no others."""
+        stops = {row["account_id"]: row["reason"] for row in rows}
+        for account_id in stops.keys() - self._stops.keys():
+            log.warning("dialling stopped", account=account_id or "every account", reason=stops[account_id])
+        for account_id in self._stops.keys() - stops.keys():
+            log.warning("dialling resumed", account=account_id or "every account")
+        self._stops = stops
+
+    def leg(self, call: Call, leg: Leg) -> Verdict:
+        """Whether this leg of an accepted call may be dialled now."""
+        request = call.request
+        account = self._accounts.accounts.get(request.account_id)
+        if account is None:
+            return NO_ACCOUNT
+        target = Target(number=leg.number, caller_id=request.caller_id, side=leg.side, kind=request.kind, spelt=True)
+        return permit.verdict(target, self._moment(account))
+
+    async def admit(self, call: Call, *, live_calls: int) -> None:
+        """Return when the call may begin, in its turn. Raises `Refusal`; `leave` is due in either case.
+
+        Nothing is waited for where the account has no cap and there is room. Requests are counted in Postgres and
+        those without a row yet here, so that many at once do not exceed a cap; one that is being refused may count.
+        """
+        request = call.request
+        account = self._accounts.accounts.get(request.account_id)
+        if account is None:
+            raise Unauthorised
+        target = Target(number=request.customer.number, caller_id=request.caller_id, kind=request.kind, spelt=True)
+        live_calls += self._waiting[account.account_id]
+        _refuse(permit.verdict(target, replace(self._moment(account), live_calls=live_calls)), {})
+        self._waiting[account.account_id] += 1
+        try:
+            if account.capped:
+                await self._count(call, account, target)
+            if await self._turn(account):  # what holds may have changed meanwhile
+                _refuse(permit.verdict(target, self._moment(account)), {})
+        finally:
+            self._waiting[account.account_id] -= 1
+
+    def leave(self, call: Call) -> None:
+        """The call is in the store now, or was refused."""
+        self._unwritten[call.request.account_id].pop(call.call_id, None)
+
+    def _moment(self, account: Account) -> Moment:
+        return Moment(
+            account=account,
+            routes=self._accounts.routes,
+            now=time.time(),
+            stopped=stopped(self._stops, account.account_id) if self._stops else None,
+        )
+
+    async def _count(self, call: Call, account: Account, target: Target) -> None:
+        before = dict(self._unwritten[account.account_id])
+        self._unwritten[account.account_id][call.call_id] = target.number
+        counted = await self._store.attempts(
+            account.account_id,
+            target.number,
+            now=call.requested_at,
+            without=list(before),
+            daily=account.attempts_per_day > 0,
+            destination=account.requests_per_destination > 0,
+        )
+        moment = replace(
+            self._moment(account),
+            today=counted["today"] + len(before),
+            to_destination=counted["to_destination"] + sum(number == target.number for number in before.values()),
+        )
+        _refuse(permit.verdict(target, moment), counted)
+
+    async def _turn(self, account: Account) -> bool:
+        """Take the account's turn; whether it had to be waited for."""
+        wait_seconds = self._paces[account.account_id].take(time.monotonic(), per_second=account.calls_per_second)
+        if wait_seconds is None:
+            refusal = OverCapacity(f"more calls at once than {account.calls_per_second} a second, please try again")
+            refusal.retry_after_seconds = 1
+            raise refusal
+        if wait_seconds:
+            await asyncio.sleep(wait_seconds)
+        return wait_seconds > 0
+
+
+def stopped(stops: dict[str, str], account_id: str) -> str | None:
+    """That dialling is stopped for the account, in words; None where it is not."""
+    for key, whose in ((EVERY_ACCOUNT, "every account"), (account_id, "this account")):
+        if key in stops:
+            return f"dialling is stopped for {whose}" + (f": {stops[key]}" if stops[key] else "")
+    return None
+
+
+def _refuse(verdict: Verdict, counted: dict[str, Any]) -> None:
+    if verdict.allowed:
+        return
+    refusal = ERRORS.get(verdict.reason, NotPermitted)(verdict.words)
+    if verdict.reason in WINDOWS:
+        first_at, seconds = WINDOWS[verdict.reason]
+        oldest = counted.get(first_at)
+        refusal.retry_after_seconds = seconds if oldest is None else max(1, round(oldest + seconds - time.time()))
+    raise refusal
