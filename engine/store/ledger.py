@@ -1,6 +1,7 @@
 """Postgres as its writer sees it: one connection, lost and found again, behind which nothing old is left."""
 
 import asyncio
+import time
 from dataclasses import dataclass, replace
 
 import asyncpg
@@ -80,7 +81,7 @@ class Ledger:
         """Say that the node is alive, unless that was said in the last 2 s."""
         now = asyncio.get_running_loop().time()
         if now >= self._beat_at + BEAT_SECONDS:
-            await self._connected.execute(QUERIES["beat"], self._node)
+            await self._connected.execute(QUERIES["beat"], self._node, time.time())
             self._beat_at = now
 
     async def seen(self, at: float) -> None:

@@ -40,8 +40,8 @@ DELETE FROM legs USING gone WHERE legs.call_id = gone.call_id
 UPDATE nodes SET seen_at = greatest(seen_at, to_timestamp($2)) WHERE node = $1
 
 -- name: beat
--- The node is alive now.
-INSERT INTO nodes (node, seen_at) VALUES ($1, now()) ON CONFLICT (node) DO UPDATE SET seen_at = now()
+-- The node is alive at that time: its own clock's, as the spool's times are, whenever Postgres gets round to it.
+INSERT INTO nodes (node, seen_at) VALUES ($1, to_timestamp($2)) ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at
 
 -- name: left_behind
 -- When the node was last alive, and when the Asterisk it had then was started.

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -220,6 +220,26 @@ async def test_what_a_killed_engine_spooled_is_there_before_the_next_one_restore
         assert await store.cdr("ended00000") is not None
         assert await store.call("refused000") is None
         assert not (tmp_path / FILE).exists()
+
+
+async def test_a_beat_that_a_frozen_postgres_does_late_makes_no_spooled_call_old(
+    postgres: OwnPostgres, tmp_path: Path
+) -> None:
+    await empty(postgres.url)
+    live = new_call("live000000")
+    with ExitStack() as fault:
+        async with running(postgres.url, tmp_path, killed=True) as store:
+            await store.writer.accept(live)
+            fault.enter_context(postgres.frozen())
+            store.writer._ledger._beat_at = float("-inf")
+            place_customer(live)
+            await store.writer.commit(live)  # after the beat, which waits in Postgres
+            assert store.writer.depth == 1
+    await asyncio.sleep(0.5)
+    async with running(postgres.url, tmp_path) as store:
+        await store.writer.recover()
+        ((_, legs),) = await store.live_calls()
+        assert [leg["name"] for leg in legs] == ["a1", "b1"]
 
 
 async def test_while_postgres_is_away_an_engine_that_starts_recovers_nothing_and_says_so(
