@@ -1,12 +1,15 @@
 """What Asterisk has of this node: its channels, its bridges, and when it was started."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from engine.ari.client import Ari
 from engine.ari.codec import timestamp
-from engine.core.ids import split
+from engine.core.ids import leg_id, split
+
+TIME = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,17 @@ class Census:
         owner = split(self.node, thing_id)
         assert owner is not None
         return owner
+
+
+async def answered_at(ari: Ari, node: str, legs: Iterable[tuple[str, str]]) -> dict[str, dict[str, float]]:
+    """By call id, when Asterisk's own CDR says each leg was answered; not those it keeps none of (`func_cdr`)."""
+    found: dict[str, dict[str, float]] = {}
+    for call_id, leg in legs:
+        reply = await ari.channels.getChannelVar(channelId=leg_id(node, call_id, leg), variable="CDR(answer,u)")
+        told = reply.body.get("value", "") if reply.done else ""
+        if TIME.fullmatch(told):
+            found.setdefault(call_id, {})[leg] = float(told)
+    return found
 
 
 async def _told(asked: Any, what: str) -> Any:

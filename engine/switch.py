@@ -13,13 +13,13 @@ import structlog
 from engine import crash
 from engine.ari.client import Ari
 from engine.ari.codec import decode
-from engine.census import Census
+from engine.census import Census, answered_at
 from engine.clock import AlarmClock
 from engine.core import events as e
 from engine.core.call import RING, Call
 from engine.core.flows import FLOWS
 from engine.core.ids import leg_id, split
-from engine.core.reconcile import reconcile
+from engine.core.reconcile import UP, reconcile
 from engine.core.request import CallRequest
 from engine.core.rows import restore
 from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
@@ -127,11 +127,13 @@ class Switch:
             await self._restore()
             crash.reached("adopt.restored")
             left = self._store.writer.predecessor
-            seen_at, started_at = left.seen_at, left.asterisk_started_at
+            newest = max((line.call.newest for line in self._lines.values()), default=0.0)
+            seen_at, started_at = max(newest, left.seen_at or 0.0) or None, left.asterisk_started_at
         self._asterisk_started_at = census.started_at
         restarted = started_at is not None and abs(census.started_at - started_at) >= 1
         missed = "asterisk_restart" if restarted else "end_not_seen"
         states = census.states()
+        answered = await answered_at(self._ari, self._node, self._unheard(states))
         channels, bridges = census.orphans(self._lines.__contains__)
         log.info(
             "calls adopted", calls=len(self._lines), orphans=len(channels), stale_bridges=len(bridges), missed=missed
@@ -139,7 +141,8 @@ class Switch:
         for line in list(self._lines.values()):
             found = states.get(line.call.call_id, {})
             now = time.time()
-            for event in reconcile(line.call, found, at=now, seen_at=seen_at or now, missed=missed):
+            told = answered.get(line.call.call_id, {})
+            for event in reconcile(line.call, found, at=now, seen_at=seen_at or now, answered_at=told, missed=missed):
                 line.note(event)
         self._spawn(self._note_asterisk(census.started_at), "note asterisk")
         self._spawn(self._sweep(census, after_seconds=ORPHAN_SECONDS), "sweep")
@@ -280,6 +283,15 @@ class Switch:
             call_id, name = split(self._node, leg) or ("", "")
             if found := self._lines.get(call_id):
                 found.note(e.Missed(leg=name, at=time.time(), reason="end_not_seen"))
+
+    def _unheard(self, states: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
+        """The call and leg of each that is up though nobody heard it answer."""
+        return [
+            (call_id, name)
+            for call_id, line in self._lines.items()
+            for name, leg in line.call.legs.items()
+            if leg.answered_at is None and states.get(call_id, {}).get(name) == UP
+        ]
 
     def _open_legs(self) -> set[str]:
         """The channels there should be, as far as we know."""

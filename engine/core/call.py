@@ -86,6 +86,11 @@ class Call:
         """When the last leg ended, once the call is over."""
         return max((leg.ended_at or 0.0 for leg in self.legs.values()), default=self.now) if self.over else None
 
+    @property
+    def newest(self) -> float:
+        """When the last thing happened that is known of it."""
+        return max([self.requested_at, *(time for leg in self.legs.values() for time in leg.times)])
+
     # -- what a flow does ------------------------------------------------------------------
 
     def place(self, side: Side, *, endpoint: str, originator: Leg | None = None) -> list[c.Command]:

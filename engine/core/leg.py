@@ -36,6 +36,12 @@ class Leg:
         return self.created_at is not None and not self.over and self.hangup_reason is None
 
     @property
+    def times(self) -> list[float]:
+        """When all that is known of it happened."""
+        known = (self.created_at, self.dialed_at, self.rang_at, self.answered_at, self.bridged_at, self.ended_at)
+        return [at for at in known if at is not None]
+
+    @property
     def state(self) -> str:
         """One word for a person: placing, created, dialing, ringing, up or ended."""
         if self.over:

@@ -12,7 +12,7 @@ from engine.store.lock import Lock
 from engine.store.queries import QUERIES
 from engine.store.snapshot import Snapshot
 
-BEAT_SECONDS = 2.0  # how often the node says that it is alive, and finds its connection cut
+BEAT_SECONDS = 1.0  # how often the node says that it is alive, and finds its connection cut
 
 log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ class Ledger:
         await self._connected.execute(QUERIES["forget"], call_ids)
 
     async def beat(self) -> None:
-        """Say that the node is alive, unless that was said in the last 2 s."""
+        """Say that the node is alive, unless that was said in the last second."""
         now = asyncio.get_running_loop().time()
         if now >= self._beat_at + BEAT_SECONDS:
             await self._connected.execute(QUERIES["beat"], self._node, time.time())

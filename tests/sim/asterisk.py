@@ -179,6 +179,8 @@ class Asterisk:
             case ("GET",):
                 channel.listed_as = channel.state
                 return 200, self._described(channel)
+            case ("GET", "variable"):  # CDR(answer,u)
+                return 200, {"value": "" if channel.up_at is None else f"{EPOCH + channel.up_at:.6f}"}
             case ("DELETE",):
                 if channel.deleted_at is None:
                     channel.deleted_at = self._loop.time()
