@@ -100,7 +100,7 @@ def _talked(world: World, asked: Asked) -> Iterator[str]:
     ours = first.ended_by not in ("party", "restart") and asked.call_id not in world.postgres.asked
     limit = asked.planned.request.max_talk_seconds
     # an answer within the last seconds of its ring time may cross our giving up before we know that we are deaf
-    margin = STALE_SECONDS if world.happened else CLOSE_SECONDS
+    margin = STALE_SECONDS if world.plan.faults else CLOSE_SECONDS
     in_time = customer.up_at < (customer.dialed_at or 0) + asked.planned.request.customer.ring_seconds - margin
     settled = in_time and SETTLED_SECONDS < talked < limit - CLOSE_SECONDS
     if ours and settled and row["release_reason"] not in ("max_talk", "cancelled"):
@@ -113,7 +113,7 @@ def _talked(world: World, asked: Asked) -> Iterator[str]:
 
 def _deaf_seconds(world: World) -> float:
     """How far off a CDR may be: for so long nobody listened, or what was heard could not be written."""
-    if world.deaf_seconds <= 1 and not world.happened:
+    if world.deaf_seconds <= 1 and not world.plan.faults:
         return CLOSE_SECONDS
     # a second engine that takes over knows only what was written
     stores = [fault.seconds for fault in world.plan.faults if fault.kind.startswith("store")]
