@@ -103,7 +103,10 @@ def _talked(world: World, asked: Asked) -> Iterator[str]:
     margin = STALE_SECONDS if world.plan.faults else CLOSE_SECONDS
     in_time = customer.up_at < (customer.dialed_at or 0) + asked.planned.request.customer.ring_seconds - margin
     settled = in_time and SETTLED_SECONDS < talked < limit - CLOSE_SECONDS
-    if ours and settled and row["release_reason"] not in ("max_talk", "cancelled"):
+    expected = {"max_talk", "cancelled"}
+    if any(fault.kind.endswith("-response") for fault in world.plan.faults):
+        expected.add("refused")  # what Asterisk did not answer for it, nobody knows to be done
+    if ours and settled and row["release_reason"] not in expected:
         yield f"{customer.channel_id} was dropped after {talked:.2f} s: {first.ended_by}, {row['release_reason']}"
     if row["release_reason"] == "max_talk" and ours and talked < limit - 1:
         yield f"{customer.channel_id} was limited after {talked:.2f} s, not {limit}"
