@@ -153,8 +153,6 @@ class Switch:
         log.error("ownership lost", calls=len(self._lines), fix="another engine runs for this Asterisk: stop one")
         self._ari.leave()
         self.close()
-        for line in list(self._lines.values()):
-            self._close(line)
         self._restored = False
         self._asterisk_started_at = None
 
@@ -182,6 +180,8 @@ class Switch:
         """Stop commanding; live calls stay in Asterisk for the next engine."""
         for task in self._working:
             task.cancel()
+        for line in list(self._lines.values()):
+            self._close(line)
 
     # -- lines -------------------------------------------------------------------------------
 

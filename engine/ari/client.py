@@ -22,6 +22,7 @@ BLOCKING_SOCKETS = 4
 STALE_SECONDS = 2.0
 BACKOFF_FIRST_SECONDS = 0.2
 BACKOFF_LAST_SECONDS = 3.0  # calls of an Asterisk that was restarted are closed within 5 s of its return
+REPLACED_SECONDS = 4.0  # by then an engine that lost its lock knows
 HTTP_CONNECTIONS = 32
 KEEPALIVE_SECONDS = 10  # below Asterisk's session_keep_alive, so that it never closes under a request
 
@@ -179,6 +180,7 @@ class Ari:
                 if self._socket is not None:
                     self.heard_at = time.time() - (asyncio.get_running_loop().time() - self._socket.heard_at)
                 self._socket = None
+            wait_seconds = max(wait_seconds, REPLACED_SECONDS) if self.replaced else wait_seconds
             await asyncio.sleep(wait_seconds * random.uniform(0.75, 1.25))
             wait_seconds = min(2 * wait_seconds, BACKOFF_LAST_SECONDS)
 
@@ -188,7 +190,9 @@ class Ari:
             self._socket.close()
 
     def _give_way(self) -> None:
+        """Whoever replaced us may be gone by then: come back, if Asterisk is still ours when we have looked again."""
         self.replaced = True
+        self.leave()
         log.error("application replaced", app=self.app, fix="another engine runs for this Asterisk: stop one of them")
 
     @asynccontextmanager

@@ -219,7 +219,13 @@ async def test_without_the_websocket_requests_go_over_http() -> None:
         assert fake.requests[-1][3] == "http"
 
 
-async def test_a_replaced_application_stops_dialling_at_once() -> None:
+async def test_a_replaced_application_stops_dialling_at_once_and_comes_back_if_it_is_still_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.ari.client.REPLACED_SECONDS", 0.3)
     async with FakeAsterisk.run() as fake, connected(fake, Ears()) as ari:
         await fake.send({"type": "ApplicationReplaced"})
         await until(lambda: not ari.ready)
+        await asyncio.sleep(0.1)
+        assert not ari.ready
+        await until(lambda: ari.ready)

@@ -85,10 +85,10 @@ def _talked(world: World, asked: Asked) -> Iterator[str]:
     talked = ended_at - customer.up_at
     cdr = next((row for row in world.postgres.cdrs.values() if row["channel"] == customer.channel_id), None)
     if cdr is None:
-        if talked > world.deaf_seconds + SETTLED_SECONDS:
+        if talked > _deaf_seconds(world) + SETTLED_SECONDS:
             yield f"{customer.channel_id} talked for {talked:.2f} s and no CDR says so"
         return
-    deaf = world.deaf_seconds + 3 if world.deaf_seconds > 1 or world.happened else CLOSE_SECONDS
+    deaf = _deaf_seconds(world)
     billed = cdr["billsec"] or 0.0
     truth = (customer.ended_at or 0) - customer.up_at
     if talked > deaf + SETTLED_SECONDS and cdr["disposition"] != "ANSWER":
@@ -97,15 +97,27 @@ def _talked(world: World, asked: Asked) -> Iterator[str]:
         yield f"{customer.channel_id} talked for {truth:.2f} s and is billed {billed:.2f}"
     first = agent if agent.ended_at == ended_at else customer
     row = world.postgres.calls[cdr["request_id"]]
-    ours = first.ended_by not in ("party", "restart")
+    ours = first.ended_by not in ("party", "restart") and asked.call_id not in world.postgres.asked
     limit = asked.planned.request.max_talk_seconds
     # an answer within the last seconds of its ring time may cross our giving up before we know that we are deaf
-    margin = STALE_SECONDS if world.happened else CLOSE_SECONDS
+    margin = STALE_SECONDS if world.plan.faults else CLOSE_SECONDS
     in_time = customer.up_at < (customer.dialed_at or 0) + asked.planned.request.customer.ring_seconds - margin
     settled = in_time and SETTLED_SECONDS < talked < limit - CLOSE_SECONDS
-    if ours and settled and row["release_reason"] not in ("max_talk", "cancelled"):
+    expected = {"max_talk", "cancelled"}
+    if any(fault.kind.endswith("-response") for fault in world.plan.faults):
+        expected.add("refused")  # what Asterisk did not answer for it, nobody knows to be done
+    if ours and settled and row["release_reason"] not in expected:
         yield f"{customer.channel_id} was dropped after {talked:.2f} s: {first.ended_by}, {row['release_reason']}"
     if row["release_reason"] == "max_talk" and ours and talked < limit - 1:
         yield f"{customer.channel_id} was limited after {talked:.2f} s, not {limit}"
     if talked > limit + deaf + 1:
         yield f"{customer.channel_id} talked for {talked:.2f} s, its limit is {limit}"
+
+
+def _deaf_seconds(world: World) -> float:
+    """How far off a CDR may be: for so long nobody listened, or what was heard could not be written."""
+    if world.deaf_seconds <= 1 and not world.plan.faults:
+        return CLOSE_SECONDS
+    # a second engine that takes over knows only what was written
+    stores = [fault.seconds for fault in world.plan.faults if fault.kind.startswith("store")]
+    return world.deaf_seconds + 3 + (sum(stores) if world.plan.engines > 1 else 0.0)

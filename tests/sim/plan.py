@@ -53,6 +53,7 @@ class Plan:
     shuffle_seconds: float
     repeat: float
     slow_seconds: float
+    engines: int  # a second one waits for the first to go
     restart_seconds: float  # from an engine's end to the next one's start
 
 
@@ -66,6 +67,7 @@ def plan(seed: int) -> Plan:
         shuffle_seconds=random.choice((0.0, 0.0, 0.0, 0.02, 0.2)),
         repeat=random.choice((0.0, 0.0, 0.2)),
         slow_seconds=random.choice((0.0, 0.0, 0.0, 0.1)),
+        engines=random.choice((1, 1, 1, 1, 2)),
         restart_seconds=random.choice((0.6, random.uniform(0.5, 3), random.uniform(3, 12))),
     )
 

@@ -25,6 +25,7 @@ LAST_SECONDS = 240.0  # after the last planned thing: longer than any deadline, 
 AFTER_SECONDS = 10.0  # for what may still come once all is quiet
 UNOWNED_SECONDS = 15.0
 UNHEARD_SECONDS = 5.0
+SECOND_ENGINE_SECONDS = 0.4  # when it starts, if there is one: it has to wait
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class World:
     happened: Counter[str] = field(default_factory=Counter)  # the faults that did happen
     deaf_seconds: float = 0.0
     lives: int = 0
-    process: Process | None = None
+    processes: list[Process] = field(default_factory=list)
     asterisk: Asterisk = field(init=False)
     postgres: Postgres = field(init=False)
     network: Network = field(init=False)
@@ -76,7 +77,8 @@ class World:
                 loop.call_at(asked.planned.cancelled_at, self._cancel, asked)
         for fault in self.plan.faults:
             self._plan_fault(fault)
-        self._start()
+        for number in range(self.plan.engines):
+            loop.call_at(number * SECOND_ENGINE_SECONDS, self._start)
         times = [asked.planned.at for asked in self.asked] + [fault.at + fault.seconds for fault in self.plan.faults]
         quiet_since = None
         while loop.time() < max(times) + LAST_SECONDS:
@@ -87,8 +89,8 @@ class World:
                 break
         if quiet_since is None:
             self.wrong.append("it does not end")
-        if self.process is not None:
-            self.process.kill()
+        for process in list(self.processes):
+            process.kill()
         await asyncio.sleep(0)
 
     # -- engines -----------------------------------------------------------------------------
@@ -96,7 +98,8 @@ class World:
     def _start(self) -> None:
         self.say("engine starts")
         self.lives += 1
-        process = self.process = Process(before=self._before)
+        process = Process(before=self._before)
+        self.processes.append(process)
         process.start(
             SimulatedAri(self.network, process, app=f"legwork-{NODE}"),
             Pool(self.postgres),
@@ -109,16 +112,21 @@ class World:
         if died_of is not None:
             self.wrong.append(f"the engine died: {''.join(traceback.format_exception(died_of))}")
         self.say("engine ended")
-        self.process = None
+        self.processes.remove(process)
         self.postgres.end_of(process)
-        for wire in list(self.network.wires):
-            wire.cut()
+        self.network.end_of(process)
         asyncio.get_running_loop().call_later(self.plan.restart_seconds, self._start)
 
     def kill(self) -> None:
-        """SIGKILL the engine, if one is alive."""
-        if self.process is not None:
-            self.process.kill()
+        """SIGKILL the engine that commands, if one does."""
+        if self._owner is not None:
+            self._owner.kill()
+
+    @property
+    def _owner(self) -> Process | None:
+        """The engine that commands, or last did."""
+        commanding = [each for each in self.processes if each.switch is not None]
+        return next((each for each in commanding if each.switch and each.switch.ready), next(iter(commanding), None))
 
     def reached(self, point: str) -> None:
         """What `engine.crash.reached` is in a run."""
@@ -162,8 +170,8 @@ class World:
         match fault.kind:
             case "kill":
                 self.kill()
-            case "terminate" if self.process is not None:
-                self.process.terminate()
+            case "terminate" if self._owner is not None:
+                self._owner.terminate()
             case "cut":
                 self.network.cut()
             case "stall":
@@ -185,7 +193,7 @@ class World:
     # -- requests ----------------------------------------------------------------------------
 
     def _ask(self, asked: Asked) -> None:
-        process = self.process
+        process = self._owner
         if process is not None and process.switch is not None:
             process.spawn(self._start_call(asked, process.switch))
 
@@ -210,7 +218,7 @@ class World:
 
     def _quiet(self) -> bool:
         """Whether nothing is left to happen; also looks for what must never be."""
-        switch = self.process.switch if self.process is not None else None
+        switch = self._owner.switch if self._owner is not None else None
         if switch is None or not switch.ready:
             self.deaf_seconds += LOOK_SECONDS
             self._since.clear()

@@ -60,6 +60,11 @@ class Network:
         for wire in list(self.wires):
             wire.cut()
 
+    def end_of(self, process: Process) -> None:
+        """All websockets of a process that is gone."""
+        for wire in [each for each in self.wires if each.process is process]:
+            wire.cut()
+
     def carry_out(self, prepared: Prepared, respond: Callable[[int, bytes], None]) -> None:
         """Have Asterisk carry a request out, if it is there."""
         self.requests += 1
@@ -118,7 +123,7 @@ class Wire:
 
     def __init__(self, network: Network, process: Process, app: str, socket: Socket) -> None:
         self._network = network
-        self._process = process
+        self.process = process
         self._app = app
         self._socket = socket
         self._arrivals: dict[str, float] = {}  # the last of each thing that stays in order
@@ -129,9 +134,9 @@ class Wire:
 
     def send(self, kind: WSMsgType, payload: bytes) -> None:
         """Send a request."""
-        if not self._process.alive or not self.open:
+        if not self.process.alive or not self.open:
             return
-        self._process.before("request")
+        self.process.before("request")
         frame = orjson.loads(payload)
         prepared = Prepared(frame["method"], frame["uri"], frame.get("message_body", "").encode())
 
@@ -147,7 +152,7 @@ class Wire:
 
     def send_ping(self) -> None:
         """Ping; whoever is alive answers."""
-        if self._process.alive and self.open:
+        if self.process.alive and self.open:
             pong = Frame(b"", WSMsgType.PONG)
             self._network.asterisk.later(self._network.delay(), lambda: self._deliver_frame(pong))
 
@@ -189,13 +194,13 @@ class Wire:
         if not self.open:
             return
         self.open = False
-        self._kept = self._network.random.random() < (0.9 if not self._process.alive else 0.5)
+        self._kept = self._network.random.random() < (0.9 if not self.process.alive else 0.5)
         self._network.wires.remove(self)
         seconds = max(0.0, self._network.stalled_until - self._network.loop.time())
         self._network.asterisk.later(seconds, lambda: self._network.asterisk.disconnect(self._app, self))
-        if self._process.alive:
+        if self.process.alive:
             lost: Callable[..., None] = self._socket.on_ws_disconnected
-            self._network.loop.call_soon(lost, self, context=self._process.context)
+            self._network.loop.call_soon(lost, self, context=self.process.context)
 
     def _in_order(self, stream: str) -> float:
         """The delay of the next thing in a stream that keeps its order."""
@@ -205,13 +210,13 @@ class Wire:
         return at - now
 
     def _deliver(self, payload: bytes, about: str) -> None:
-        if not (self._process.alive and self.open):
+        if not (self.process.alive and self.open):
             self._network.unheard.add(about)
         self._deliver_frame(Frame(payload))
 
     def _deliver_frame(self, frame: Frame) -> None:
-        if self._process.alive and self.open:
-            self._process.context.run(self._socket.on_ws_frame, self, frame)  # type: ignore[arg-type]
+        if self.process.alive and self.open:
+            self.process.context.run(self._socket.on_ws_frame, self, frame)  # type: ignore[arg-type]
 
 
 class SimulatedAri(Ari):
@@ -220,16 +225,16 @@ class SimulatedAri(Ari):
     def __init__(self, network: Network, process: Process, *, app: str) -> None:
         super().__init__(None, url="http://asterisk", authorization="", app=app)  # type: ignore[arg-type]
         self._network = network
-        self._process = process
+        self.process = process
 
     async def _open_socket(self, app: str, *, blocking: bool = False) -> Socket:
         socket = Socket(blocking=blocking)
-        await self._network.connect(self._process, app, socket)
+        await self._network.connect(self.process, app, socket)
         return socket
 
     async def _request_http(self, prepared: Prepared) -> Reply:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                return Reply(*await self._network.http(self._process, prepared))
+                return Reply(*await self._network.http(self.process, prepared))
         except (TimeoutError, OSError):
             return NO_ANSWER
