@@ -107,6 +107,7 @@ class Account(Item):
     extensions: list[Extension] = []
     max_live_calls: int = Field(10, ge=0)
     calls_per_second: int = Field(1, ge=1)
+    same_request_seconds: int = Field(0, ge=0, le=86400)
     credentials: dict[str, dict[str, str]] = {}
     agent: list[Agent] = []
     group: list[Group] = []

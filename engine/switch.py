@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from engine.clock import AlarmClock
 from engine.core import events as e
 from engine.core.call import Call
 from engine.core.flows import FLOWS
+from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, split
 from engine.core.reconcile import reconcile
 from engine.core.request import CallRequest
@@ -56,8 +57,11 @@ class Switch:
         """How many calls of that account are on."""
         return self._live[account_id]
 
-    async def start(self, request: CallRequest) -> str:
-        """Begin a call: its id, once its intent is committed. Raises `Unavailable`."""
+    async def start(self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None) -> str:
+        """Begin a call: its id, once its intent is committed, with the answer that `keep` makes of the id.
+
+        Raises `Unavailable`, `KeyTaken`.
+        """
         if not self.ready:
             raise AsteriskAway
         for _ in range(ID_ATTEMPTS):
@@ -65,7 +69,7 @@ class Switch:
             call = line.call
             _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
             try:
-                await self._store.writer.commit(call)
+                await self._store.writer.commit(call, keep(call.call_id) if keep else None)
             except Refusal as exc:
                 self._close(line)
                 if isinstance(exc, IdTaken):

@@ -12,8 +12,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from engine.accounts import Accounts
 from engine.api.dialect import Body, Dialect, Operation, Surroundings
+from engine.api.once import Once
 from engine.core.account import Account
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
+from engine.core.idempotency import HEADER, REPLAYED, Answer, KeptAnswer, Key, key_of
 from engine.core.request import CallRequest, Limits
 from engine.errors import InvalidRequest, NotFound, OverCapacity, Refusal, Unavailable
 from engine.store.postgres import Store
@@ -38,6 +40,9 @@ class TooLarge(Refusal):
     code = "too_large"
 
 
+Keep = Callable[[str], KeptAnswer]
+
+
 class Switch(Protocol):
     """What the API needs of the switch."""
 
@@ -48,8 +53,8 @@ class Switch(Protocol):
     def live_calls(self, account_id: str) -> int:
         """How many calls the account has on."""
 
-    async def start(self, request: CallRequest) -> str:
-        """Begin a call; its request id."""
+    async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
+        """Begin a call, committed with the answer that `keep` makes of its request id; that id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +66,14 @@ class Api:
     switch: Switch
     limits: Limits
 
-    async def answer(self, account: Account, ask: Ask) -> Any:
+    async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
         """What was asked for, within that account."""
         account_id = account.account_id
         match ask:
             case StartCall(request=request):
                 if self.switch.live_calls(account_id) >= account.max_live_calls:
                     raise OverCapacity
-                return await self.switch.start(request)
+                return await self.switch.start(request, keep=keep)
             case CdrByRequestId(request_id=request_id):
                 return await self._cdr(account_id, request_id)
             case CdrsByDate(since=since, until=until, count=count, offset=offset):
@@ -88,25 +93,52 @@ class Api:
 def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     """The application with every dialect's routes, `/healthz` and `/readyz`."""
     dialects = tuple(dialects)
+    once = Once(api.store.replay)
     app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(dialects)])
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz(api))
     for dialect in dialects:
         for operation in dialect.operations:
-            app.router.add_route(operation.method, operation.path, _answering(api, dialect, operation))
+            app.router.add_route(operation.method, operation.path, _answering(api, once, dialect, operation))
     return app
 
 
-def _answering(api: Api, dialect: Dialect, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _answering(
+    api: Api, once: Once, dialect: Dialect, operation: Operation
+) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
         identity = dialect.identify(request.headers)
         account = api.accounts.authenticate(dialect.name, identity.account_id, identity.secret, ip=request.remote or "")
         body = _json(await _read(request)) if request.method != "GET" else {}
         around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
-        found = await api.answer(account, operation.parse(body, around))
-        return _response(200, operation.reply(found))
+
+        def words(found: Any) -> Answer:
+            return Answer(200, orjson.dumps(operation.reply(found)).decode())
+
+        async def first(key: Key | None = None) -> Answer:
+            ask = operation.parse(body, around)
+            assert operation.dials or not isinstance(ask, StartCall)
+            return words(await api.answer(account, ask, keep=_keeping(key, words)))
+
+        key = _key(request, account, body) if operation.dials else None
+        return _answered(await (first() if key is None else once.answer(key, first)))
 
     return answer
+
+
+def _key(request: web.Request, account: Account, body: Body) -> Key | None:
+    """The request's idempotency key; its method, path and parameters, in whichever order, make it another request."""
+    headers = request.headers.getall(HEADER, ())
+    if not headers and not account.same_request_seconds:
+        return None
+    whole = f"{request.method} {request.path}\n".encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    return key_of(
+        headers, account_id=account.account_id, same_request_seconds=account.same_request_seconds, request=whole
+    )
+
+
+def _keeping(key: Key | None, words: Callable[[str], Answer]) -> Keep | None:
+    return None if key is None else lambda request_id: KeptAnswer(key, words(request_id))
 
 
 async def _read(request: web.Request) -> bytes:
@@ -181,6 +213,11 @@ def _readyz(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
         return _response(200 if asterisk and postgres else 503, {"asterisk": asterisk, "postgres": postgres})
 
     return readyz
+
+
+def _answered(answer: Answer) -> web.Response:
+    headers = {REPLAYED: "true"} if answer.replayed else None
+    return web.Response(status=answer.status, text=answer.body, content_type="application/json", headers=headers)
 
 
 def _response(status: int, body: Body, headers: dict[str, str] | None = None) -> web.Response:

@@ -1,7 +1,7 @@
 """What a vendor's dialect is: routes, each with how to read a request and how to word the answer."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.core.account import Account, Route
@@ -23,12 +23,16 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route. `parse` raises `InvalidRequest`; `reply` words the answer to what was asked."""
+    """One route. `parse` raises `InvalidRequest`; `reply` words the answer to what was asked.
+
+    One that `dials` asks for calls: it takes an idempotency key.
+    """
 
     method: str
     path: str
     parse: Callable[[Body, Surroundings], Ask]
     reply: Callable[[Any], Body]
+    dials: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class Account:
     caller_ids: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     max_live_calls: int = 10
+    same_request_seconds: int = 0  # so long the same request is the same call; 0: each is one of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from engine import crash
 from engine.core import rows
 from engine.core.call import Call
 from engine.core.cdr import cdr
-from engine.errors import IdTaken, StoreAway
+from engine.core.idempotency import KeptAnswer
+from engine.errors import IdTaken, KeyTaken, StoreAway
 from engine.store.connection import AWAY, UNWRITABLE, connect, to_database
 from engine.store.queries import QUERIES
 
@@ -29,6 +30,7 @@ class Writer:
         self._connection: asyncpg.Connection | None = None
         self._lazy: dict[str, Call] = {}  # noted, to be written within LAZY_SECONDS
         self._pending: dict[str, Call] = {}  # to be written now
+        self._keyed: dict[str, KeptAnswer] = {}  # to be written with their calls' first commit
         self._forgotten: list[str] = []  # refused, though their write may have come through
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._wake = asyncio.Event()
@@ -41,12 +43,17 @@ class Writer:
         if self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._hurry)
 
-    def commit(self, call: Call) -> asyncio.Future[None]:
-        """Write the call now: done once it is committed. Fails with `StoreAway`, `IdTaken`."""
+    def commit(self, call: Call, kept: KeptAnswer | None = None) -> asyncio.Future[None]:
+        """Write the call now, with what its request is answered: done once it is committed.
+
+        Fails with `StoreAway`, `IdTaken`, `KeyTaken`.
+        """
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.away:
             waiting.set_exception(StoreAway())
             return waiting
+        if kept is not None:
+            self._keyed[call.call_id] = kept
         self._waiting.setdefault(call.call_id, []).append(waiting)
         self._lazy.pop(call.call_id, None)
         self._pending[call.call_id] = call
@@ -57,6 +64,7 @@ class Writer:
         """Write nothing more of a call that was refused, and take back what may have been written."""
         self._lazy.pop(call.call_id, None)
         self._pending.pop(call.call_id, None)
+        self._keyed.pop(call.call_id, None)
         self._forgotten.append(call.call_id)
 
     def _hurry(self) -> None:
@@ -129,9 +137,27 @@ class Writer:
             known = set()
         crash.reached("write.committed")
         for call in calls:
-            self._answer(call, None if call.call_id in known else IdTaken())
+            taken = KeyTaken if self._keyed.pop(call.call_id, None) else IdTaken
+            self._answer(call, None if call.call_id in known else taken())
 
     async def _insert(self, connection: asyncpg.Connection, calls: list[Call]) -> set[str]:
+        keyed = [call for call in calls if call.call_id in self._keyed] if self._keyed else []
+        if keyed:
+            written = await self._insert_keyed(connection, keyed)
+            others = [call for call in calls if call.call_id not in self._keyed]
+            return written | (await self._insert_calls(connection, others) if others else set())
+        return await self._insert_calls(connection, calls)
+
+    async def _insert_keyed(self, connection: asyncpg.Connection, calls: list[Call]) -> set[str]:
+        written = await connection.fetch(
+            QUERIES["write_keyed"],
+            [to_database(rows.call_row(call, node=self._node)) for call in calls],
+            [to_database(row) for call in calls for row in rows.leg_rows(call, node=self._node)],
+            [rows.kept_row(self._keyed[call.call_id], call_id=call.call_id) for call in calls],
+        )
+        return {row["call_id"] for row in written}
+
+    async def _insert_calls(self, connection: asyncpg.Connection, calls: list[Call]) -> set[str]:
         written = await connection.fetch(
             QUERIES["write"],
             [to_database(rows.call_row(call, node=self._node)) for call in calls],

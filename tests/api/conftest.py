@@ -9,7 +9,7 @@ import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
 from engine.accounts import Accounts
-from engine.api.app import Api, build
+from engine.api.app import Api, Keep, build
 from engine.api.dialects import DIALECTS
 from engine.core.request import CallRequest, Limits
 from engine.store.postgres import Store
@@ -32,7 +32,7 @@ class SwitchDouble:
     def live_calls(self, account_id: str) -> int:
         return self.live
 
-    async def start(self, request: CallRequest) -> str:
+    async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
         if self.failure is not None:
             raise self.failure
         self.started.append(request)

@@ -47,7 +47,7 @@ def database_url() -> Iterator[str]:
 async def store(database_url: str) -> AsyncIterator[Store]:
     """An empty store whose writer runs."""
     async with Store.open(database_url, node="n1") as store:
-        await execute(database_url, "TRUNCATE applied, calls, legs, cdrs RESTART IDENTITY")
+        await execute(database_url, "TRUNCATE applied, calls, legs, cdrs, idempotency_keys RESTART IDENTITY")
         writing = asyncio.create_task(store.writer.run())
         yield store
         writing.cancel()
