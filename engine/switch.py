@@ -21,6 +21,7 @@ from engine.core.ids import leg_id, split
 from engine.core.reconcile import reconcile
 from engine.core.request import CallRequest
 from engine.core.rows import restore
+from engine.counts import Counts
 from engine.errors import AsteriskAway, IdTaken, Refusal, StoreAway, Unavailable
 from engine.line import Line, Node
 from engine.store.postgres import Store
@@ -43,6 +44,7 @@ class Switch:
         self._node = node
         self._lines: dict[str, Line] = {}
         self._live: Counter[str] = Counter()
+        self.counts = Counts()
         self._clock = AlarmClock(self._deadline)
         self._restored = False
         self._working: set[asyncio.Task[None]] = set()
@@ -56,6 +58,11 @@ class Switch:
     def live_calls(self, account_id: str) -> int:
         """How many calls of that account are on."""
         return self._live[account_id]
+
+    def on_the_line(self) -> tuple[int, int]:
+        """How many calls are on, and how many legs with a channel."""
+        legs = (leg for line in self._lines.values() for leg in line.call.legs.values())
+        return len(self._lines), sum(leg.created_at is not None and not leg.over for leg in legs)
 
     async def start(self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None) -> str:
         """Begin a call: its id, once its intent is committed, with the answer that `keep` makes of the id.
@@ -76,6 +83,7 @@ class Switch:
                     continue
                 self._store.writer.forget(call)
                 raise
+            self.counts.calls_started[request.kind] += 1
             log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
             line.post(commands)
             return call.call_id
@@ -119,6 +127,7 @@ class Switch:
         for line in list(self._lines.values()):
             for event in reconcile(line.call, states.get(line.call.call_id, {}), at=time.time(), seen_at=seen_at):
                 line.note(event)
+        self.counts.adopt_runs += 1
         crash.reached("adopt.reconciled")
 
     def close(self) -> None:
@@ -152,6 +161,7 @@ class Switch:
         self._clock.set(call.call_id, call.deadline)
         if call.over:
             self._close(line)
+            self.counts.note_ended(call)
             line.log_end()
 
     def _note(self, call_id: str, event: e.LegEvent, *, arrived: float) -> None:

@@ -12,11 +12,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from engine.accounts import Accounts
 from engine.api.dialect import Body, Dialect, Operation, Surroundings
+from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
 from engine.core.account import Account
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
 from engine.core.idempotency import HEADER, REPLAYED, Answer, KeptAnswer, Key, key_of
 from engine.core.request import CallRequest, Limits
+from engine.counts import Counts
 from engine.errors import InvalidRequest, NotFound, OverCapacity, Refusal, Unavailable
 from engine.store.postgres import Store
 
@@ -46,9 +48,14 @@ Keep = Callable[[str], KeptAnswer]
 class Switch(Protocol):
     """What the API needs of the switch."""
 
+    counts: Counts
+
     @property
     def ready(self) -> bool:
         """Whether Asterisk can be told to dial."""
+
+    def on_the_line(self) -> tuple[int, int]:
+        """How many calls are on, and how many legs with a channel."""
 
     def live_calls(self, account_id: str) -> int:
         """How many calls the account has on."""
@@ -91,12 +98,13 @@ class Api:
 
 
 def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
-    """The application with every dialect's routes, `/healthz` and `/readyz`."""
+    """The application with every dialect's routes, `/healthz`, `/readyz` and `/metrics`."""
     dialects = tuple(dialects)
     once = Once(api.store.replay)
-    app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(dialects)])
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(api.switch.counts, dialects)])
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz(api))
+    app.router.add_get("/metrics", _metrics(api))
     for dialect in dialects:
         for operation in dialect.operations:
             app.router.add_route(operation.method, operation.path, _answering(api, once, dialect, operation))
@@ -163,7 +171,7 @@ def _json(raw: bytes) -> Body:
     return body
 
 
-def _envelope(dialects: tuple[Dialect, ...]) -> Any:
+def _envelope(counts: Counts, dialects: tuple[Dialect, ...]) -> Any:
     """Words every refusal, aiohttp's own included, in the dialect the path belongs to."""
 
     @web.middleware
@@ -191,6 +199,7 @@ def _envelope(dialects: tuple[Dialect, ...]) -> Any:
             refusal = Unavailable()
         if refusal.code in RETRY_LATER:
             headers["Retry-After"] = RETRY_AFTER_SECONDS
+        counts.refusals[dialect.name, refusal.code] += 1
         status, body = dialect.refuse(refusal)
         log.info("request refused", path=request.path, status=status, code=refusal.code, reason=refusal.message)
         return _response(status, body, headers)
@@ -204,15 +213,29 @@ async def _healthz(_: web.Request) -> web.Response:
 
 def _readyz(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def readyz(_: web.Request) -> web.Response:
-        postgres = True
-        try:
-            await api.store.ping()
-        except Unavailable:
-            postgres = False
+        postgres = await _answers(api.store)
         asterisk = api.switch.ready
         return _response(200 if asterisk and postgres else 503, {"asterisk": asterisk, "postgres": postgres})
 
     return readyz
+
+
+def _metrics(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
+    metrics = Metrics(api.switch.counts, api.switch, api.store.writer)
+
+    async def scrape(_: web.Request) -> web.Response:
+        text = metrics.text(postgres=await _answers(api.store))
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
+
+    return scrape
+
+
+async def _answers(store: Store) -> bool:
+    try:
+        await store.ping()
+    except Unavailable:
+        return False
+    return True
 
 
 def _answered(answer: Answer) -> web.Response:

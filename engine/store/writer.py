@@ -37,6 +37,11 @@ class Writer:
         self._alarm: asyncio.TimerHandle | None = None
         self.away = False
 
+    @property
+    def depth(self) -> int:
+        """How many calls are to be written."""
+        return len(self._lazy.keys() | self._pending.keys())
+
     def note(self, call: Call) -> None:
         """Write the call soon; with its CDR if it is over."""
         self._lazy[call.call_id] = call

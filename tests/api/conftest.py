@@ -12,6 +12,7 @@ from engine.accounts import Accounts
 from engine.api.app import Api, Keep, build
 from engine.api.dialects import DIALECTS
 from engine.core.request import CallRequest, Limits
+from engine.counts import Counts
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
 
@@ -28,6 +29,10 @@ class SwitchDouble:
     live: int = 0
     started: list[CallRequest] = field(default_factory=list)
     failure: Exception | None = None
+    counts: Counts = field(default_factory=Counts)
+
+    def on_the_line(self) -> tuple[int, int]:
+        return len(self.started), 2 * len(self.started)
 
     def live_calls(self, account_id: str) -> int:
         return self.live
