@@ -17,7 +17,7 @@ from engine.api.dialects import DIALECTS
 from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import StoreAway, WrongConfig
-from engine.services import lag
+from engine.services import lag, retention
 from engine.store import migrate
 from engine.store.postgres import Store
 from engine.switch import Switch
@@ -61,6 +61,7 @@ async def _run(settings: Settings, database_url: str) -> None:
                 tasks.create_task(_follow_hints(store, accounts, switch), name="hints"),
                 tasks.create_task(_beat(store), name="beat"),
                 tasks.create_task(lag.run(switch.counts.lag), name="lag"),
+                tasks.create_task(retention.run(store, cdr_days=settings.cdr_retention_days), name="retention"),
             ]
             runner = await _serve(api, settings)
             gc.collect()
