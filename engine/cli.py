@@ -29,6 +29,7 @@ EXIT_NOT_FOUND = 4
 EXIT_INTERRUPTED = 130
 POLL_SECONDS = 0.1
 REQUEST_SECONDS = 10
+AWAY_SECONDS = 6  # three beats that did not come
 
 app = typer.Typer(
     help=(
@@ -194,11 +195,15 @@ def cdr(request_id: str, as_json: Json = False) -> None:
 
 @app.command()
 def hangup(call_id: str) -> None:
-    """End a live call."""
+    """End a live call. One that is over already is no error."""
 
     async def work(store: Store) -> None:
-        if not await store.order_hangup(call_id):
-            raise NotFound(f"there is no live call {call_id}")
+        asked = await store.order_hangup(call_id)
+        if asked is None:
+            await _say_it_is_over(store, call_id)
+        elif asked["silent_seconds"] > AWAY_SECONDS:
+            silent = f"engine {asked['node']} has not been heard of for {asked['silent_seconds']:.0f} s"
+            raise Unavailable(f"call {call_id} is not ended yet: {silent}; it ends the call when it is back")
 
     _with_store(work)
 
@@ -237,6 +242,15 @@ def _with_store(work: Callable[[Store], Coroutine[Any, Any, None]], *, migrating
         raise Unavailable(f"Postgres does not answer: {exc or type(exc).__name__}") from exc
     except asyncpg.UndefinedTableError as exc:
         raise WrongConfig("the database is empty: run legwork apply FILE first") from exc
+
+
+async def _say_it_is_over(store: Store, call_id: str) -> None:
+    found = await store.call(call_id)
+    if found is None:
+        raise NotFound(f"there is no call {call_id}")
+    cdr = await store.cdr(call_id)
+    outcome = f": {cdr['disposition']} ({cdr['reason']})" if cdr else ""
+    out.print(f"call {call_id} was over at {screen.clock(found[0]['ended_at'])} already{outcome}", highlight=False)
 
 
 async def _first_caller_id(store: Store, account_id: str) -> str:
@@ -278,7 +292,7 @@ async def _follow(
             live.update(screen.call_progress(spinner, call_id, found, legs))
             talked = screen.seconds_since(found["bridged_at"]) if found else None
             if talk_seconds is not None and not asked and talked is not None and talked >= talk_seconds:
-                asked = await store.order_hangup(call_id)
+                asked = await store.order_hangup(call_id) is not None
             if interrupted.is_set():
                 return None
             await asyncio.sleep(POLL_SECONDS)

@@ -135,11 +135,11 @@ def _answering(
 
 
 def _key(request: web.Request, account: Account, body: Body) -> Key | None:
-    """The request's idempotency key; its method, path and parameters, in whichever order, make it another request."""
+    """The request's idempotency key; another method, URL or parameter makes it another request."""
     headers = request.headers.getall(HEADER, ())
     if not headers and not account.same_request_seconds:
         return None
-    whole = f"{request.method} {request.path}\n".encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    whole = f"{request.method} {request.path_qs}\n".encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     return key_of(
         headers, account_id=account.account_id, same_request_seconds=account.same_request_seconds, request=whole
     )

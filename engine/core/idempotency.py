@@ -44,7 +44,7 @@ class KeptAnswer:
 def key_of(headers: Sequence[str], *, account_id: str, same_request_seconds: int, request: bytes) -> Key | None:
     """The key that the request's headers give it, else one made of the request where the account wants that.
 
-    `request` is the whole of it: method, path and canonical body. Raises `InvalidRequest`.
+    `request` is the whole of it: method, URL and canonical body. Raises `InvalidRequest`.
     """
     if headers:
         if len(headers) > 1 or not SHAPE.fullmatch(headers[0]):

@@ -99,9 +99,9 @@ class Store:
         """Delete up to so many CDRs older than that, with their calls and legs; how many."""
         return len(await self._named("delete_old_cdrs", days, count))
 
-    async def order_hangup(self, call_id: str) -> bool:
-        """Ask the engine that owns the call to end it; False where no such call is live."""
-        return bool(await self._named("order_hangup", call_id))
+    async def order_hangup(self, call_id: str) -> Row | None:
+        """Ask the engine that owns the call to end it: its node and silent_seconds, None where no such call is live."""
+        return next(iter(await self._named("order_hangup", call_id)), None)
 
     async def hangups_asked(self) -> list[str]:
         """The node's live calls somebody asked to end."""

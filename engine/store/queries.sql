@@ -154,11 +154,14 @@ WHERE account_id = $1 AND ended_at IS NULL
 GROUP BY kind
 
 -- name: order_hangup
--- Ask whichever engine owns the call to end it; `asked` tells it to look.
+-- Ask whichever engine owns the call to end it; the notification tells it to look.
 WITH asked AS (
-    UPDATE calls SET hangup_asked_at = now() WHERE call_id = $1 AND ended_at IS NULL RETURNING call_id, node
+    UPDATE calls SET hangup_asked_at = now() WHERE call_id = $1 AND ended_at IS NULL
+    RETURNING call_id, node, requested_at
 )
-SELECT call_id, pg_notify('legwork', 'hangup ' || call_id) FROM asked
+SELECT node, extract(epoch FROM now() - greatest(requested_at, seen_at))::double precision AS silent_seconds,
+    pg_notify('legwork', 'hangup ' || call_id)
+FROM asked LEFT JOIN nodes USING (node)
 
 -- name: hangups_asked
 -- The node's live calls that somebody asked to end.

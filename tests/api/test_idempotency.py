@@ -198,6 +198,13 @@ async def test_a_key_is_new_again_after_a_day(engine: Engine, url: str) -> None:
     assert await engine.legs_created() == 2
 
 
+async def test_the_same_body_to_another_url_is_another_request(engine: Engine) -> None:
+    await engine.call()
+    headers = {"Idempotency-Key": KEY}
+    async with engine.client.post("/api/click2call?agent_number=1", json=CALL, headers=headers) as reply:
+        assert reply.status == 422
+
+
 # -- refused ---------------------------------------------------------------------------------
 
 
