@@ -1,6 +1,7 @@
 """One key, one call: the API, the switch and the store together, on a real Postgres and a fake Asterisk."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -52,9 +53,25 @@ class Engine:
             return reply.status, await reply.read(), reply.headers.get("Idempotent-Replayed")
 
     async def legs_created(self) -> int:
-        """How many channels Asterisk was asked for, once it has been quiet."""
+        """How many channels Asterisk was asked for: one for each call started, and none later."""
+        last = time.monotonic() + 2
+        while self._created < self.switch.counts.calls_started["click2call"] and time.monotonic() < last:
+            await asyncio.sleep(0.02)
         await asyncio.sleep(0.1)
+        return self._created
+
+    @property
+    def _created(self) -> int:
         return sum((method, uri) == ("POST", "channels/create") for method, uri, _, _ in self.asterisk.requests)
+
+
+# A machine that is busy with something else is not an Asterisk or a Postgres that is away.
+PATIENCE = (
+    "engine.ari.client.STALE_SECONDS",
+    "engine.ari.socket.SILENCE_SECONDS",
+    "engine.store.connection.COMMAND_SECONDS",
+    "engine.store.postgres.COMMAND_SECONDS",
+)
 
 
 @asynccontextmanager
@@ -65,6 +82,15 @@ async def running(url: str, *, node: str = "n1", **account_1: Any) -> AsyncItera
     one["body"].update({"max_live_calls": 100, **account_1})
     accounts.replace([one, two, {"kind": "route", "account_id": "", "id": "91", "position": 1, "body": ROUTE}])
     headers = {"account": "account_1", "auth": "secret of account_1"}
+    with pytest.MonkeyPatch.context() as patient:
+        for name in PATIENCE:
+            patient.setattr(name, 20.0)
+        async with _running(url, node, accounts, headers) as engine:
+            yield engine
+
+
+@asynccontextmanager
+async def _running(url: str, node: str, accounts: Accounts, headers: dict[str, str]) -> AsyncIterator[Engine]:
     async with (
         FakeAsterisk.run() as asterisk,
         Store.open(url, node=node) as store,
@@ -78,7 +104,7 @@ async def running(url: str, *, node: str = "n1", **account_1: Any) -> AsyncItera
             tasks.create_task(store.writer.run()),
             tasks.create_task(ari.run(adopt=switch.adopt, note=switch.note)),
         ]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             while not switch.ready:
                 await asyncio.sleep(0.01)
         limits = Limits(ring_seconds=30, max_talk_seconds=7200)
@@ -103,6 +129,33 @@ async def engine(url: str) -> AsyncIterator[Engine]:
     """One engine."""
     async with running(url) as engine:
         yield engine
+
+
+@asynccontextmanager
+async def outage(engine: Engine, *, came_through: bool) -> AsyncIterator[None]:
+    """Postgres loses its answer to the next call of that engine, and refuses it until the end."""
+    writer = engine.store.writer
+    insert, connected = writer._insert_keyed, writer._connected
+    with pytest.MonkeyPatch.context() as away:
+
+        async def refused() -> Any:
+            raise ConnectionRefusedError
+
+        async def lost(*arguments: Any) -> Any:
+            if came_through:
+                await insert(*arguments)
+            away.setattr(writer, "_connected", refused)
+            raise TimeoutError
+
+        away.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
+        away.setattr(writer, "_insert_keyed", lost)
+        assert (await engine.call())[0] == 503
+        yield
+        away.setattr(writer, "_insert_keyed", insert)
+        away.setattr(writer, "_connected", connected)
+        async with asyncio.timeout(10):
+            while writer.away:
+                await asyncio.sleep(0.02)
 
 
 async def rows(url: str, table: str) -> int:
@@ -268,12 +321,12 @@ async def test_a_request_refused_for_want_of_room_leaves_its_key_free(url: str) 
 async def test_a_request_refused_while_asterisk_is_away_leaves_its_key_free(engine: Engine) -> None:
     engine.asterisk.refusing = True
     await engine.asterisk.drop()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         while engine.switch.ready:
             await asyncio.sleep(0.01)
     assert (await engine.call())[0] == 503
     engine.asterisk.refusing = False
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while not engine.switch.ready:
             await asyncio.sleep(0.01)
     assert (await engine.call())[::2] == (200, None)
@@ -281,24 +334,11 @@ async def test_a_request_refused_while_asterisk_is_away_leaves_its_key_free(engi
 
 @pytest.mark.parametrize("came_through", [False, True])
 async def test_a_request_refused_while_postgres_is_away_leaves_its_key_free(
-    engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch, came_through: bool
+    engine: Engine, url: str, came_through: bool
 ) -> None:
-    monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.3)
-    original = Writer._insert_keyed
-
-    async def lost(self: Writer, *arguments: Any) -> Any:
-        if came_through:
-            await original(self, *arguments)
-        raise TimeoutError
-
-    with monkeypatch.context() as outage:
-        outage.setattr(Writer, "_insert_keyed", lost)
-        assert (await engine.call())[0] == 503
-    assert await rows(url, "idempotency_keys") == came_through
-    assert (await engine.call())[0] == 503  # and not the answer that nobody was given
-    async with asyncio.timeout(3):
-        while engine.store.writer.away:
-            await asyncio.sleep(0.02)
+    async with outage(engine, came_through=came_through):
+        assert await rows(url, "idempotency_keys") == came_through
+        assert (await engine.call())[0] == 503  # and not the answer that nobody was given
     assert (await engine.call())[::2] == (200, None)
     assert await engine.legs_created() == await rows(url, "calls") == 1
 
@@ -323,7 +363,7 @@ async def test_an_engine_that_dies_after_the_commit_has_made_the_call(
         status, body, mark = await engine.call()
         assert (status, mark) == (200, "true")
         call_id = body.decode().split('"')[5]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             while (cdr := await engine.store.cdr(call_id)) is None:
                 await asyncio.sleep(0.02)
         assert (cdr["disposition"], cdr["reason"]) == ("CONGESTION", "its end was not seen")
@@ -344,23 +384,11 @@ async def test_an_engine_that_dies_before_the_commit_has_made_none(url: str, mon
         assert await engine.legs_created() == 1
 
 
-async def test_an_answer_that_another_engine_gave_is_not_taken_back(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.5)
-    original = Writer._insert_keyed
-
-    async def lost(self: Writer, *arguments: Any) -> Any:
-        await original(self, *arguments)
-        raise TimeoutError
-
-    async with running(url) as one, running(url, node="n2") as two:
-        with monkeypatch.context() as outage:
-            outage.setattr(Writer, "_insert_keyed", lost)
-            assert (await one.call())[0] == 503
-        status, body, mark = await two.call()
-        assert (status, mark) == (200, "true")
-        async with asyncio.timeout(3):
-            while one.store.writer.away:
-                await asyncio.sleep(0.02)
+async def test_an_answer_that_another_engine_gave_is_not_taken_back(url: str) -> None:
+    async with running(url, node="n1") as one, running(url, node="n2") as two:
+        async with outage(one, came_through=True):
+            status, body, mark = await two.call()
+            assert (status, mark) == (200, "true")
         assert await one.call() == (200, body, "true")
         assert await rows(url, "calls") == 1
 

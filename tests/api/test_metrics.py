@@ -45,7 +45,9 @@ async def test_a_call_is_counted_from_its_start_to_its_outcome(store: Store, dat
         during = await scraped(engine.client)
         engine.asterisk.reply("POST channels/create", 500, {"message": "Allocation failed"})
         await engine.call(key="another")
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            while engine.switch.live_calls("account_1") > 1:
+                await asyncio.sleep(0.02)
         after = await scraped(engine.client)
     kind, ended = labels(kind="click2call"), labels(kind="click2call", disposition="CHANUNAVAIL")
     leg = labels(side="agent", disposition="CHANUNAVAIL", cause="")
@@ -95,7 +97,7 @@ async def test_what_postgres_has_not_got_is_the_depth(
             store.writer.note(new_call(f"{number:010x}"))
         await asyncio.sleep(0.5)
         assert (await scraped(client))["legwork_spool_depth", labels()] == 3
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         while (await scraped(client))["legwork_spool_depth", labels()]:
             await asyncio.sleep(0.02)
 

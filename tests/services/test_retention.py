@@ -121,7 +121,7 @@ async def test_the_loop_deletes_at_its_start_and_again_and_outlives_an_outage(
     running = asyncio.create_task(retention.run(store, cdr_days=30))
     for _ in range(2):
         await execute(database_url, MANY.format(count=3))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             while await counted(database_url) != (0, 0, 0):
                 await asyncio.sleep(0.02)
     await store._pool.close()
