@@ -22,7 +22,7 @@ from engine.core.reconcile import reconcile
 from engine.core.request import CallRequest
 from engine.core.rows import restore
 from engine.counts import Counts
-from engine.errors import AsteriskAway, IdTaken, Refusal, StoreAway, Unavailable
+from engine.errors import AsteriskAway, IdTaken, KeyTaken, Refusal, StoreAway, Unavailable
 from engine.line import Line, Node
 from engine.store.postgres import Store
 
@@ -81,7 +81,8 @@ class Switch:
                 self._close(line)
                 if isinstance(exc, IdTaken):
                     continue
-                self._store.writer.forget(call)
+                if not isinstance(exc, KeyTaken):  # then nothing of it was written
+                    self._store.writer.forget(call)
                 raise
             self.counts.calls_started[request.kind] += 1
             log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)

@@ -90,3 +90,11 @@ def test_each_mistake_is_named(file: Path, old: str, new: str, words: str) -> No
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongConfig, match="No such file"):
         applied.read(tmp_path / "nothing.toml")
+
+
+@pytest.mark.parametrize(("line", "seconds"), [("", 0), ("same_request_seconds = 5\n", 5)])
+def test_an_account_may_want_the_same_request_to_be_the_same_call(file: Path, line: str, seconds: int) -> None:
+    file.write_text(GOOD.replace('region = "IN"\n', 'region = "IN"\n' + line))
+    accounts = Accounts()
+    accounts.replace(applied.read(file))
+    assert accounts.accounts["account_1"].same_request_seconds == seconds

@@ -139,7 +139,11 @@ def _key(request: web.Request, account: Account, body: Body) -> Key | None:
     headers = request.headers.getall(HEADER, ())
     if not headers and not account.same_request_seconds:
         return None
-    whole = f"{request.method} {request.path_qs}\n".encode() + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    try:
+        canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as exc:
+        raise InvalidRequest("the body is nested too deeply") from exc
+    whole = f"{request.method} {request.path_qs}\n".encode() + canonical
     return key_of(
         headers, account_id=account.account_id, same_request_seconds=account.same_request_seconds, request=whole
     )
@@ -240,7 +244,9 @@ async def _answers(store: Store) -> bool:
 
 def _answered(answer: Answer) -> web.Response:
     headers = {REPLAYED: "true"} if answer.replayed else None
-    return web.Response(status=answer.status, text=answer.body, content_type="application/json", headers=headers)
+    return web.Response(
+        status=answer.status, body=answer.body.encode(), content_type="application/json", headers=headers
+    )
 
 
 def _response(status: int, body: Body, headers: dict[str, str] | None = None) -> web.Response:

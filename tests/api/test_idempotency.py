@@ -27,6 +27,8 @@ from engine.switch import Switch
 from tests.api.conftest import Client, account
 from tests.ari.fake import FakeAsterisk
 from tests.store.conftest import execute
+from tests.store.test_keys import kept
+from tests.store.test_store import ended, new_call
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -216,6 +218,13 @@ async def test_the_same_request_again_is_given_the_first_answer_byte_for_byte(en
     assert await engine.legs_created() == 1
 
 
+async def test_both_answers_have_the_headers_of_any_other(engine: Engine) -> None:
+    for mark in ({}, {"Idempotent-Replayed": "true"}):
+        async with engine.client.post("/api/click2call", json=CALL, headers={"Idempotency-Key": KEY}) as reply:
+            own = {name: value for name, value in reply.headers.items() if name not in ("Date", "Server")}
+            assert own == {"Content-Type": "application/json", "Content-Length": "57", **mark}
+
+
 async def test_an_answer_outlives_the_engine_and_is_given_by_another(url: str) -> None:
     async with running(url) as engine:
         _, body, _ = await engine.call()
@@ -341,6 +350,28 @@ async def test_a_request_refused_while_postgres_is_away_leaves_its_key_free(
         assert (await engine.call())[0] == 503  # and not the answer that nobody was given
     assert (await engine.call())[::2] == (200, None)
     assert await engine.legs_created() == await rows(url, "calls") == 1
+
+
+async def test_a_body_too_deep_to_be_compared_is_400(engine: Engine) -> None:
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    status, body, _ = await engine.call({**CALL, "extra": deep})
+    assert (status, b"nested too deeply" in body) == (400, True)
+
+
+async def test_a_call_id_that_was_used_before_costs_nobody_anything(
+    engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.store.writer.commit(ended(new_call("57362de4f0")), kept("its own"))
+    ids = iter(["57362de4f0", "57362de4f0", "0123456789"])
+    monkeypatch.setattr("engine.switch.secrets.token_hex", lambda _: next(ids))
+    status, body, mark = await engine.call()
+    assert (status, b"0123456789" in body, mark) == (200, True, None)
+    assert await engine.call() == (200, body, "true")
+    await engine.store.writer.commit(new_call("next000000"))  # whatever was to be taken back is by now
+    assert await engine.store.call("57362de4f0") is not None
+    assert await rows(url, "idempotency_keys") == 2
 
 
 # -- an engine that dies in between -----------------------------------------------------------
