@@ -5,7 +5,7 @@ LAB := $(PYTHON) -m docker.lab
 ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench memory walk clean
+.PHONY: help setup up down status demo test lint bench memory faults walk sim clean
 
 help:    ## list these commands
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,8 +43,15 @@ memory:  ## three times 500 calls at 20 a second: CDRs, leftovers, the engine's 
 	@$(LAB) up
 	$(PYTHON) tests/bench/run.py --memory
 
+faults: setup   ## fifty runs of twenty calls and one fault each: crashes, cut wires, a dead Postgres, a dead Asterisk
+	@$(LAB) up
+	$(PYTHON) tests/faults/run.py $(FAULTS)
+
 walk: setup   ## a hundred thousand random lives of a call
 	WALK_LIVES=100000 $(PYTHON) -m pytest tests/core/test_walk.py
+
+sim: setup   ## ten thousand runs of the engine against a simulated Asterisk, with faults (SIM_RUNS, SIM_SEED)
+	SIM_RUNS=$${SIM_RUNS:-10000} $(PYTHON) -m pytest --capture=no tests/sim
 
 clean: down   ## forget the lab's state and the virtual environment
 	rm -rf .lab .venv

@@ -33,6 +33,7 @@ SECRETS = (
     "MOR_SECRET_2",
     "WOLKVOX_TOKEN",
     "WOLKVOX_TOKEN_2",
+    "LEGWORK_SECRET_KEY",
 )
 
 
@@ -67,19 +68,20 @@ class Choices:
 
 
 def read() -> Choices | None:
-    """The choices made so far, None before the first `make up`."""
+    """The choices made so far, None before the first `make up`; a secret they lack is chosen now."""
     if not CHOICES.exists():
         return None
-    return Choices(**json.loads(CHOICES.read_text()))
+    kept = Choices(**json.loads(CHOICES.read_text()))
+    return kept if kept.secrets.keys() >= set(SECRETS) else _written(kept.first_port, kept.secrets)
 
 
 def make(*, keep: Choices | None) -> Choices:
     """Choose a free block of ports, and secrets where none are kept; write both down."""
-    known = keep.secrets if keep else {}
-    choices = Choices(
-        first_port=free_block(),
-        secrets={name: known.get(name) or secrets.token_hex(16) for name in SECRETS},
-    )
+    return _written(free_block(), keep.secrets if keep else {})
+
+
+def _written(first_port: int, known: dict[str, str]) -> Choices:
+    choices = Choices(first_port, {name: known.get(name) or secrets.token_hex(16) for name in SECRETS})
     write(CHOICES, json.dumps(asdict(choices), indent=2))
     return choices
 

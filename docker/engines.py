@@ -15,6 +15,7 @@ from docker.choices import LAB, ROOT, Choices, write
 LEGWORK = ROOT / ".venv/bin/legwork"
 READY_SECONDS = 30
 STOP_SECONDS = 10
+SECOND_TERM_SECONDS = 0.1
 
 
 def settings(choices: Choices, *, node: int, database_url: str) -> dict[str, str]:
@@ -28,6 +29,8 @@ def settings(choices: Choices, *, node: int, database_url: str) -> dict[str, str
         "LEGWORK_HTTP_HOST": "127.0.0.1",
         "LEGWORK_HTTP_PORT": str(choices.http(node)),
         "LEGWORK_STATE_DIR": str(state_dir(node)),
+        "LEGWORK_SECRET_KEY": choices.secrets["LEGWORK_SECRET_KEY"],
+        "LEGWORK_LOCKOUT_PER_MINUTE": "1000",
         "LEGWORK_BUILD": build(),  # read by nobody: an engine of older code is not "told the same"
     }
 
@@ -57,6 +60,13 @@ def bring_up(node: int, told: dict[str, str]) -> bool:
         wait_ready(node, told)
         return False
     stop(node)
+    engine = start(node, told)
+    wait_ready(node, told, engine)
+    return True
+
+
+def start(node: int, told: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start this node's engine; return at once."""
     state_dir(node).mkdir(parents=True, exist_ok=True)
     with log_file(node).open("ab") as log:
         engine = subprocess.Popen(
@@ -69,8 +79,7 @@ def bring_up(node: int, told: dict[str, str]) -> bool:
             start_new_session=True,
         )
     write(pid_file(node), f"{engine.pid}\n")
-    wait_ready(node, told, engine)
-    return True
+    return engine
 
 
 def wait_ready(node: int, told: dict[str, str], engine: subprocess.Popen[bytes] | None = None) -> None:
@@ -120,7 +129,7 @@ def environment(pid: int) -> dict[str, str]:
 
 
 def stop(node: int) -> bool:
-    """Ask this node's engine to stop, then insist; whether there was one."""
+    """Tell this node's engine to stop, without letting what rings finish, then insist; whether there was one."""
     pid = running(node)
     if pid is None:
         pid_file(node).unlink(missing_ok=True)
@@ -128,6 +137,9 @@ def stop(node: int) -> bool:
     for order in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, order)
+            if order == signal.SIGTERM:
+                time.sleep(SECOND_TERM_SECONDS)
+                os.kill(pid, order)
         last = time.monotonic() + STOP_SECONDS
         while is_engine(pid, node) and time.monotonic() < last:
             time.sleep(0.02)

@@ -113,6 +113,7 @@ def lab_env(chosen: Choices, *, carrier_sip: str, database_url: str, nodes: tupl
             f"LEGWORK_URL{suffix}": f"http://127.0.0.1:{chosen.http(node)}",
             f"ARI_URL{suffix}": f"http://127.0.0.1:{chosen.ari(node)}",
             f"PBX_SIP{suffix}": f"127.0.0.1:{chosen.pbx_sip(node)}",
+            f"PBX_CANARY{suffix}": str(LAB / f"n{node}/log/canary.log"),
             f"PBX_CDR{suffix}": str(LAB / f"n{node}/cdr/cdr.csv"),
             f"PBX_RECORDINGS{suffix}": str(LAB / f"n{node}/recording"),
             f"ENGINE_LOG{suffix}": str(engines.log_file(node)),

@@ -2,14 +2,17 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
 from typing import Any
 
 from engine.core.account import Account, Route
 from engine.errors import Unauthorised
+from engine.seal import Seal
 
-TUPLES = ("allowed_ips", "allowed_regions", "caller_ids", "extensions")
+TUPLES = ("allowed_regions", "caller_ids", "extensions")
+SEALED = "_sealed"
 
 
 def fingerprint(secret: str) -> str:
@@ -17,40 +20,60 @@ def fingerprint(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def owner(dialect: str, account_id: str) -> str:
+    """Whose a sealed secret is."""
+    return f"{account_id}/{dialect}"
+
+
 @dataclass(slots=True)
 class Accounts:
     """What a running engine knows of its customers. `replace` takes a newly applied state over whole."""
 
+    seal: Seal = field(default_factory=Seal)
     accounts: dict[str, Account] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
-    _credentials: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _credentials: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict, repr=False)
 
     def replace(self, applied: Iterable[dict[str, Any]]) -> None:
-        """Take over the store's `applied` rows."""
+        """Take over the store's `applied` rows, or raise `WrongConfig` and leave all as it was."""
         items = list(applied)
         bodies = {row["account_id"]: row["body"] for row in items if row["kind"] == "account"}
+        credentials = {
+            (dialect, account_id): self._opened(dialect, account_id, credential)
+            for account_id, body in bodies.items()
+            for dialect, credential in body["credentials"].items()
+        }
         self.accounts = {account_id: _account(account_id, body) for account_id, body in bodies.items()}
         self.routes = tuple(
             Route(row["body"]["prefix"], tuple(row["body"]["endpoints"])) for row in items if row["kind"] == "route"
         )
-        self._credentials = {
-            (dialect, account_id): credential
-            for account_id, body in bodies.items()
-            for dialect, credential in body["credentials"].items()
-        }
+        self._credentials = credentials
 
-    def authenticate(self, dialect: str, account_id: str, secret: str, *, ip: str) -> Account:
-        """The account, if the secret is its own and the request comes from where it may. Raises `Unauthorised`."""
-        credential = self._credentials.get((dialect, account_id), {})
+    def credential(self, dialect: str, account_id: str) -> Mapping[str, str]:
+        """The account's credential of a dialect, what was sealed readable again; empty where there is none."""
+        return self._credentials.get((dialect, account_id), {})
+
+    def authenticate(self, dialect: str, account_id: str, secret: str) -> Account:
+        """The account, if the secret is its own. Raises `Unauthorised`."""
+        credential = self.credential(dialect, account_id)
         # Compared even where there is no such account, so that the time tells nothing.
         proven = hmac.compare_digest(credential.get("auth_sha256", "-"), fingerprint(secret))
         account = self.accounts.get(account_id)
-        if account is None or not proven or (account.allowed_ips and ip not in account.allowed_ips):
+        if account is None or not proven:
             raise Unauthorised
         return account
+
+    def _opened(self, dialect: str, account_id: str, credential: dict[str, str]) -> dict[str, str]:
+        return {
+            name.removesuffix(SEALED): self.seal.open(value, owner=owner(dialect, account_id))
+            if name.endswith(SEALED)
+            else value
+            for name, value in credential.items()
+        }
 
 
 def _account(account_id: str, body: dict[str, Any]) -> Account:
     known = {each.name for each in fields(Account)} & body.keys()
     values: dict[str, Any] = {name: tuple(body[name]) if name in TUPLES else body[name] for name in known}
+    values["allowed_ips"] = tuple(ip_network(each) for each in body["allowed_ips"])
     return Account(account_id=account_id, **values)

@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from ipaddress import IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -9,10 +10,13 @@ from zoneinfo import available_timezones
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from engine.accounts import fingerprint
+from engine.accounts import SEALED, fingerprint, owner
 from engine.errors import WrongConfig
+from engine.seal import Seal
+from engine.secret import weakness
 
 SECRETS = ("auth", "token", "api_secret_key")
+READ_AGAIN = ("api_secret_key",)  # a hash of it and the parameters is what proves a request
 DIALECTS = {
     "cpaas": {"auth"},
     "sarv_click2call": {"user_id", "token"},
@@ -20,6 +24,7 @@ DIALECTS = {
     "mor": {"username", "api_secret_key"},
     "wolkvox": {"token"},
 }
+ENVIRONMENT = "env:"
 ITEMS = ("agent", "group", "announcement", "template", "did")
 
 
@@ -35,8 +40,16 @@ def _zone(name: str) -> str:
     return name
 
 
+def _network(text: str) -> str:
+    network = ip_network(text)  # a ValueError says what is wrong
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
+        raise ValueError("write an IPv4 address as one")
+    return str(network)
+
+
 Region = Annotated[str, AfterValidator(_region)]
 Zone = Annotated[str, AfterValidator(_zone)]
+NetworkText = Annotated[str, AfterValidator(_network)]
 Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{3,15}$")]
 Extension = Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
@@ -101,7 +114,7 @@ class Account(Item):
     name: str
     region: Region
     report_tz: Zone = "UTC"
-    allowed_ips: list[str] = []
+    allowed_ips: list[NetworkText] = []
     allowed_regions: list[Region] = []
     caller_ids: list[Digits] = []
     extensions: list[Extension] = []
@@ -159,7 +172,7 @@ class File(Item):
         return self
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read(path: Path, seal: Seal) -> list[dict[str, Any]]:
     """The file's items: kind, account_id, id, position, body. Raises `WrongConfig` naming each wrong key."""
     try:
         file = File.model_validate(tomllib.loads(path.read_text()))
@@ -173,7 +186,10 @@ def read(path: Path) -> list[dict[str, Any]]:
     found = items(file)
     for item in found:
         if item["kind"] == "account":
-            item["body"]["credentials"] = _sealed(item["body"]["credentials"])
+            item["body"]["credentials"] = {
+                dialect: _kept(credential, dialect, item["id"], seal)
+                for dialect, credential in item["body"]["credentials"].items()
+            }
             item["body"]["allowed_regions"] = item["body"]["allowed_regions"] or [item["body"]["region"]]
         if item["kind"] == "announcement" and not Path(item["body"]["file"]).is_file():
             raise WrongConfig(f"{path}: announcement {item['id']}: no file {item['body']['file']}")
@@ -198,21 +214,29 @@ def _item(kind: str, account_id: str, item_id: str, body: dict[str, Any]) -> dic
     return {"kind": kind, "account_id": account_id, "id": item_id, "body": body}
 
 
-def _sealed(credentials: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Each credential with its secret as a fingerprint; `env:NAME` is read from the environment."""
-    return {
-        dialect: {
-            (f"{name}_sha256" if name in SECRETS else name): fingerprint(_resolved(value)) if name in SECRETS else value
-            for name, value in credential.items()
-        }
-        for dialect, credential in credentials.items()
-    }
+def _kept(credential: dict[str, str], dialect: str, account_id: str, seal: Seal) -> dict[str, str]:
+    """The credential as it is kept: secrets as fingerprints, sealed where they have to be read again."""
+    kept: dict[str, str] = {}
+    for name, value in credential.items():
+        if name not in SECRETS:
+            kept[name] = value
+            continue
+        secret = _resolved(value)
+        if wrong := weakness(secret):
+            source = f" ({value})" if value.startswith(ENVIRONMENT) else ""
+            raise WrongConfig(f"account {account_id}: credentials.{dialect}.{name}{source} {wrong}")
+        if name in READ_AGAIN:
+            kept[name + SEALED] = seal.close(secret, owner=owner(dialect, account_id))
+        else:
+            kept[f"{name}_sha256"] = fingerprint(secret)
+    return kept
 
 
 def _resolved(value: str) -> str:
-    if not value.startswith("env:"):
+    """The secret itself; `env:NAME` is read from the environment."""
+    if not value.startswith(ENVIRONMENT):
         return value
-    secret = os.environ.get(value.removeprefix("env:"))
+    secret = os.environ.get(value.removeprefix(ENVIRONMENT))
     if not secret:
         raise WrongConfig(f"{value}: this variable is not set")
     return secret

@@ -69,13 +69,20 @@ def options(
 
 
 @app.command()
-def run() -> None:
-    """Run the engine until it is told to stop (systemd does this)."""
+def run(
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Exit with code 1 where another engine owns this Asterisk.")
+    ] = False,
+) -> None:
+    """Run the engine until it is told to stop (systemd does this).
+
+    SIGTERM lets what rings finish and leaves what talks to the next engine; a second one stops at once.
+    """
     from engine.main import run as run_engine
 
     log.configure()
     try:
-        run_engine(config.load())
+        run_engine(config.load(), wait=not no_wait)
     except BaseExceptionGroup as exc:
         refused: BaseException | None = exc.subgroup(Refusal)
         while isinstance(refused, BaseExceptionGroup):
@@ -94,7 +101,7 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")] = False,
 ) -> None:
     """Put the accounts file into force. What is missing from it is disabled, not deleted."""
-    items = applied.read(file)
+    items = applied.read(file, config.load().seal)
 
     async def work(store: Store) -> None:
         before = {_key(row): row["body"] for row in await store.applied()}

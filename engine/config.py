@@ -2,14 +2,33 @@
 
 import os
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
+from engine.core.account import Network
 from engine.core.ids import NODE
 from engine.core.request import Limits
 from engine.errors import WrongConfig
+from engine.seal import Seal
+
+
+def _networks(value: Any) -> Any:
+    """`10.0.0.5, 192.0.2.0/24` in the environment, a list in the file."""
+    texts = value.replace(",", " ").split() if isinstance(value, str) else value
+    return tuple(ip_network(text) for text in texts)
+
+
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 
 class Settings(BaseSettings):
@@ -27,6 +46,10 @@ class Settings(BaseSettings):
     http_port: int = Field(8800, ge=1, le=65535)
     url: str = Field("http://127.0.0.1:8800", description="where the command line finds the API")
     state_dir: Path = Path("/var/lib/legwork")
+    secret_key: SecretStr = Field(SecretStr(""), description="seals what is read again; else state_dir/secret.key does")
+    trusted_proxies: Networks = Field((), description="whose X-Forwarded-For is believed")
+    lockout_per_minute: int = Field(10, ge=1, description="so many wrong attempts of one address are heard")
+    spool_megabytes: int = Field(1024, ge=1, description="how much may wait in the state folder for Postgres")
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "LEGWORK_DATABASE_URL"))
     ring_seconds: int = Field(30, ge=1, le=300)
     max_talk_seconds: int = Field(7200, ge=1, le=86400)
@@ -36,6 +59,11 @@ class Settings(BaseSettings):
     def limits(self) -> Limits:
         """The limits of each call."""
         return Limits(ring_seconds=self.ring_seconds, max_talk_seconds=self.max_talk_seconds)
+
+    @property
+    def seal(self) -> Seal:
+        """What seals the secrets that have to be read again."""
+        return Seal(self.secret_key.get_secret_value(), self.state_dir)
 
     @classmethod
     def settings_customise_sources(

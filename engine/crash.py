@@ -18,6 +18,9 @@ POINTS = (
     "call.bridged",  # both talk; not written yet
     "call.ended",  # all legs are gone; the CDR is not written
     "write.committed",  # Postgres has it; nobody was told
+    # Postgres is away (`engine.store.writer`)
+    "spool.written",  # fsynced; nobody was told
+    "spool.drained",  # Postgres has it, and it is still in the spool
     # Adopt (`engine.switch`)
     "adopt.connected",  # events are held
     "adopt.listed",  # Asterisk's channels and bridges are known

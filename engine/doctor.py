@@ -1,8 +1,10 @@
 """Checks that this host can run calls; each failure says how to mend it."""
 
 import ipaddress
+import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,10 +17,16 @@ import aiohttp
 
 from engine.ari.client import Ari
 from engine.config import Settings
+from engine.core.account import Address
+from engine.secret import weakness
 from engine.store import migrate
 from engine.store.connection import AWAY, connect
+from engine.store.spool import FILE
 
 MINIMUM = (22, 10, 1)
+AMI_PORT = 5038
+# Of /proc/net/tcp: the state of a socket that listens.
+LISTENS = "0A"
 MODULES = ("res_stasis", "res_ari_channels", "res_ari_bridges", "chan_pjsip", "bridge_softmix", "bridge_simple")
 FREE_PERCENT = 10
 CLOCK_SECONDS = 2.0
@@ -54,9 +62,12 @@ async def examine(settings: Settings) -> list[Finding]:
             "Asterisk": lambda: _asterisk(ari),
             "its modules": lambda: _modules(ari),
             "ARI's address": lambda: _address(settings),
+            "ARI's password": lambda: _password(settings),
+            "open ports": lambda: _ports(settings),
             "Postgres": lambda: _postgres(settings),
             "time zones": _zones,
             "disk": lambda: _disk(settings.state_dir),
+            "spool": lambda: _spool(settings.state_dir),
             "engine": lambda: _engine(settings),
         }
         return [await _examined(name, check) for name, check in checks.items()]
@@ -108,6 +119,44 @@ async def _address(settings: Settings) -> str:
     return host
 
 
+async def _password(settings: Settings) -> str:
+    password = settings.ari_password.get_secret_value()
+    wrong = "is the user's name" if password == settings.ari_user else weakness(password)
+    if wrong:
+        raise Failed(wrong, "put one of openssl rand -hex 32 into ari.conf and LEGWORK_ARI_PASSWORD")
+    return f"{len(password)} characters"
+
+
+async def _ports(settings: Settings) -> str:
+    ports = {urlsplit(settings.ari_url).port or 80: "http.conf", AMI_PORT: "manager.conf"}
+    for address, port in listening(Path("/proc/net")):
+        if port in ports and not address.is_loopback:
+            raise Failed(
+                f"port {port} listens on {address}",
+                f"set bindaddr=127.0.0.1 in {ports[port]}" + (", or enabled=no" if port == AMI_PORT else ""),
+            )
+    return f"{' and '.join(map(str, ports))} on loopback at most"
+
+
+def listening(folder: Path) -> list[tuple[Address, int]]:
+    """Every address and port that somebody on this host listens on (TCP), as /proc/net lists them."""
+    found: list[tuple[Address, int]] = []
+    for table in (folder / "tcp", folder / "tcp6"):
+        lines = table.read_text().splitlines()[1:] if table.exists() else []
+        for _, local, _, state, *_ in (line.split() for line in lines):
+            if state == LISTENS:
+                address, _, port = local.partition(":")
+                found.append((_address_of(address), int(port, 16)))
+    return found
+
+
+def _address_of(text: str) -> Address:
+    """`0100007F` is 127.0.0.1: words of 32 bits, each in this host's order of bytes."""
+    words = (int(text[start : start + 8], 16).to_bytes(4, sys.byteorder) for start in range(0, len(text), 8))
+    address = ipaddress.ip_address(b"".join(words))
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 async def _postgres(settings: Settings) -> str:
     if not settings.database_url:
         return "embedded, starts with the engine"
@@ -137,6 +186,14 @@ async def _disk(folder: Path) -> str:
     if free < FREE_PERCENT:
         raise Failed(f"{free} % free", f"free some space on {existing}")
     return f"{free} % free"
+
+
+async def _spool(folder: Path) -> str:
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    if not os.access(existing, os.W_OK):
+        raise Failed(f"{existing} can not be written", "give it to the user the engine runs as (LEGWORK_STATE_DIR)")
+    file = folder / FILE
+    return f"{file.stat().st_size >> 10} KB wait for Postgres" if file.exists() else "empty"
 
 
 async def _engine(settings: Settings) -> str:

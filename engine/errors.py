@@ -4,12 +4,15 @@ from engine.core.refusal import InvalidRequest, Refusal
 
 __all__ = [
     "AsteriskAway",
+    "Draining",
     "IdTaken",
     "InFlight",
     "InvalidRequest",
     "KeyReused",
     "KeyTaken",
+    "LockedOut",
     "NotFound",
+    "NotOwner",
     "OverCapacity",
     "Refusal",
     "StoreAway",
@@ -23,6 +26,16 @@ class Unauthorised(Refusal):
     """account or auth is missing or wrong"""
 
     code = "unauthorised"
+
+
+class LockedOut(Refusal):
+    """too many wrong attempts from this address, please wait"""
+
+    code = "locked_out"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
 
 
 class NotFound(Refusal):
@@ -53,6 +66,18 @@ class AsteriskAway(Unavailable):
     """the telephone exchange does not answer, please try again"""
 
     code = "asterisk_away"
+
+
+class NotOwner(Unavailable):
+    """another engine owns this Asterisk"""
+
+    code = "not_owner"
+
+
+class Draining(Unavailable):
+    """the service is being restarted, please try again"""
+
+    code = "draining"
 
 
 class IdTaken(Refusal):

@@ -1,7 +1,8 @@
-"""Logs: one JSON line a fact on standard output, numbers masked, secrets never."""
+"""Logs: one JSON line a fact on standard output; numbers masked, control characters spelled out, secrets never."""
 
 import asyncio
 import atexit
+import logging
 import re
 import sys
 import time
@@ -14,9 +15,13 @@ import orjson
 import structlog
 
 SECRET = re.compile(r"auth|token|password|secret|otp", re.IGNORECASE)
+# What may move a terminal's cursor, hide text or break a line: C0, C1, line and paragraph separators, directions.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 LONG_NUMBER = re.compile(r"[0-9]{3,}(?=[0-9]{4})")
 IDS = frozenset({"call", "node", "app", "version"})
 INFO = 20
+# A request that is no HTTP. The words of these errors quote the line they stumbled over, a secret perhaps.
+UNREADABLE = "aiohttp.http_exceptions"
 KEPT_SECONDS = 0.1  # so long a line waits for company, but for a warning or worse
 
 Line = MutableMapping[str, Any]
@@ -32,6 +37,21 @@ def configure() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(INFO),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[Libraries()], force=True)
+    logging.captureWarnings(True)
+
+
+class Libraries(logging.Handler):
+    """What libraries log, as lines like ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the record."""
+        level = logging.ERROR if record.levelno >= logging.ERROR else logging.WARNING
+        facts: dict[str, Any] = {"library": record.name, "exc_info": record.exc_info}
+        error = record.exc_info[1] if record.exc_info else None
+        if type(error).__module__ == UNREADABLE:
+            level, facts = INFO, {"library": record.name, "error": type(error).__name__}
+        structlog.get_logger().log(level, record.getMessage(), **facts)
 
 
 class Journal:
@@ -40,6 +60,7 @@ class Journal:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._lines: list[Line] = []
+        self._lost = 0
 
     def info(self, line: Line) -> None:
         """Keep the line for a moment; without an event loop, write it now."""
@@ -62,8 +83,15 @@ class Journal:
         lines, self._lines = self._lines, []
         if not lines:
             return
-        self._file.write(b"".join(render(mask(line)) for line in lines))
-        self._file.flush()
+        text = b"".join(render(mask(line)) for line in lines)
+        if self._lost:
+            text += render({"event": "lines of the log lost", "lines": self._lost, "level": "error", "at": time.time()})
+        try:
+            self._file.write(text)
+            self._file.flush()
+            self._lost = 0
+        except OSError:  # its disk is full: calls go on without a log
+            self._lost += len(lines)
 
 
 def stamp(_: Any, level: str, line: Line) -> tuple[tuple[Line], dict[str, Any]]:
@@ -78,8 +106,12 @@ def mask(line: Line) -> Line:
     for key, value in line.items():
         if is_secret(key):
             line[key] = "***"
+        elif key == "exception":  # the one fact of several lines
+            line[key] = "\n".join(masked(each) for each in value.split("\n"))
         elif isinstance(value, str) and key not in IDS:
             line[key] = masked(value)
+        elif isinstance(value, list | tuple):
+            line[key] = [masked(each) if isinstance(each, str) else each for each in value]
     return line
 
 
@@ -98,5 +130,6 @@ def is_secret(key: str) -> bool:
 
 @lru_cache(maxsize=512)  # the same words come again and again
 def masked(text: str) -> str:
-    """The text with all but the last four digits of each long number as stars."""
-    return LONG_NUMBER.sub(lambda found: "*" * len(found[0]), text)
+    """The text with all but the last four digits of each long number as stars, and control characters spelled out."""
+    starred = LONG_NUMBER.sub(lambda found: "*" * len(found[0]), text)
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", starred)

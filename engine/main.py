@@ -5,40 +5,58 @@ import gc
 import os
 import signal
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from typing import Any, TypeVar
 
 import structlog
 import uvloop
-from aiohttp import web
+from aiohttp import http_parser, web
 
 from engine.accounts import Accounts
 from engine.api.app import Api, build
 from engine.api.dialects import DIALECTS
+from engine.api.door import Door
+from engine.api.lockout import Lockout
 from engine.ari.client import Ari
 from engine.config import Settings
-from engine.errors import StoreAway, WrongConfig
+from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.services import lag, retention
-from engine.store import migrate
+from engine.store import embedded, migrate
+from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store
+from engine.store.spool import Spool
 from engine.switch import Switch
+from engine.trouble import Trouble
 
-BEAT_SECONDS = 2.0
+WATCHDOG_SECONDS = 2.0
+WAIT_SECONDS = 0.5
+EMBEDDED_SECONDS = 2.0
+WAIT_MORE = "EXTEND_TIMEOUT_USEC=30000000"  # systemd's patience with a start
 SHUTDOWN_SECONDS = 2.0  # for requests half sent
 GC_THRESHOLDS = (10_000, 20, 20)  # a call makes hardly a cycle: look for them less often than by default
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
-def run(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Live calls stay in Asterisk and are adopted by the next engine."""
-    uvloop.run(_run(settings, settings.database_url or _embedded(settings)))
+def run(settings: Settings, *, wait: bool = True) -> None:
+    """Run until SIGTERM or SIGINT. Live calls stay in Asterisk and are adopted by the next engine.
+
+    Another engine that owns this Asterisk is waited for, or else `NotOwner` is raised.
+    """
+    _require_c_parser()
+    uvloop.run(_run(settings, wait=wait))
 
 
-async def _run(settings: Settings, database_url: str) -> None:
-    await migrate.migrate(database_url)
+async def _run(settings: Settings, *, wait: bool) -> None:
+    database_url = settings.database_url or await _once_postgres_answers(lambda: _embedded(settings))
+    await _once_postgres_answers(lambda: migrate.migrate(database_url))
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store.open(database_url, node=settings.node))
+        spool = Spool(settings.state_dir, limit_bytes=settings.spool_megabytes << 20)
+        store = await stack.enter_async_context(Store.open(database_url, node=settings.node, spool=spool))
         stack.push_async_callback(store.writer.close)
+        await _own(store, wait=wait)
         ari = await stack.enter_async_context(
             Ari.open(
                 url=settings.ari_url,
@@ -47,34 +65,93 @@ async def _run(settings: Settings, database_url: str) -> None:
                 app=f"legwork-{settings.node}",
             )
         )
-        accounts = Accounts()
-        accounts.replace(await store.applied())
-        stop = asyncio.Event()
+        accounts = Accounts(settings.seal)
+        accounts.replace(await _once_postgres_answers(store.applied))
+        orders: asyncio.Queue[int] = asyncio.Queue()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, number)
         async with asyncio.TaskGroup() as tasks:
             switch = Switch(ari, store, tasks, node=settings.node)
-            api = Api(accounts=accounts, store=store, switch=switch, limits=settings.limits)
-            services = [
-                tasks.create_task(ari.run(adopt=switch.adopt, note=switch.note), name="ari"),
+            door = Door(
+                accounts=accounts,
+                lockout=Lockout(settings.lockout_per_minute),
+                trusted_proxies=settings.trusted_proxies,
+            )
+            api = Api(accounts=accounts, door=door, store=store, switch=switch, limits=settings.limits)
+            services: list[asyncio.Task[Any]] = [
+                tasks.create_task(
+                    ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note), name="ari"
+                ),
                 tasks.create_task(store.writer.run(), name="writer"),
+                tasks.create_task(_step_down(store, switch), name="ownership"),
+                tasks.create_task(switch.audit(), name="audit"),
                 tasks.create_task(_follow_hints(store, accounts, switch), name="hints"),
-                tasks.create_task(_beat(store), name="beat"),
+                tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(lag.run(switch.counts.lag), name="lag"),
                 tasks.create_task(retention.run(store, cdr_days=settings.cdr_retention_days), name="retention"),
             ]
+            if not settings.database_url:
+                services.append(tasks.create_task(_keep_embedded(settings), name="embedded postgres"))
             runner = await _serve(api, settings)
             gc.collect()
             gc.freeze()  # what is there now stays: no need to look at it again
             gc.set_threshold(*GC_THRESHOLDS)
             log.info("engine started", node=settings.node, url=f"http://{settings.http_host}:{settings.http_port}")
             _tell_systemd("READY=1")
-            await stop.wait()
+            await orders.get()
+            _tell_systemd("STOPPING=1")
+            services += [
+                drain := tasks.create_task(switch.drain(), name="drain"),
+                again := tasks.create_task(orders.get(), name="second order"),
+            ]
+            await asyncio.wait([drain, again], return_when=asyncio.FIRST_COMPLETED)
             log.info("engine stopping", live_calls="stay in Asterisk for the next engine")
             await runner.cleanup()
             switch.close()
             for task in services:
                 task.cancel()
+
+
+def _require_c_parser() -> None:
+    """aiohttp falls back to a parser in Python without a word: slower, and with holes of its own."""
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise WrongConfig(
+            "aiohttp runs without its C parser: unset AIOHTTP_NO_EXTENSIONS, or install aiohttp from a wheel"
+        )
+
+
+async def _once_postgres_answers(work: Callable[[], Awaitable[T]]) -> T:
+    """What the work comes to; while Postgres is away it is tried again. Live calls go on in Asterisk meanwhile."""
+    waiting = Trouble("waiting for Postgres: no call is taken back, none is hung up")
+    while True:
+        try:
+            found = await work()
+        except WRONG:
+            raise
+        except (StoreAway, *AWAY) as exc:
+            waiting.goes_on(error=str(exc) or type(exc).__name__)
+            _tell_systemd(WAIT_MORE)
+            await asyncio.sleep(WAIT_SECONDS)
+        else:
+            waiting.is_over()
+            return found
+
+
+async def _own(store: Store, *, wait: bool) -> None:
+    """Become the one engine of this Asterisk. Raises `NotOwner` where another is and we are not to wait for it."""
+    waiting = Trouble("engine waits: another owns this Asterisk")
+    while True:
+        try:
+            await _once_postgres_answers(store.writer.own)
+        except NotOwner:
+            if not wait:
+                raise
+            waiting.goes_on()
+            _tell_systemd(WAIT_MORE)
+            await asyncio.sleep(WAIT_SECONDS)
+        else:
+            waiting.is_over()
+            return
 
 
 async def _serve(api: Api, settings: Settings) -> web.AppRunner:
@@ -90,26 +167,32 @@ async def _serve(api: Api, settings: Settings) -> web.AppRunner:
 
 async def _follow_hints(store: Store, accounts: Accounts, switch: Switch) -> None:
     """A notification is a hint: whatever it says, look at the tables."""
+    unread = Trouble("hints not followed: the store is away")
     async for _ in store.listen():
         try:
             accounts.replace(await store.applied())
             for call_id in await store.hangups_asked():
                 switch.cancel(call_id)
+            unread.is_over()
         except StoreAway:
-            log.warning("hint not followed: the store is away")
+            unread.goes_on()
         except Exception:  # what is applied may be another version's: the accounts stay as they are
             log.exception("hint not followed")
 
 
-async def _beat(store: Store) -> None:
-    """Say that this node is alive, to systemd and to whoever takes its calls back."""
+async def _step_down(store: Store, switch: Switch) -> None:
+    """Whenever another engine owns our Asterisk: let go."""
+    while True:
+        await store.writer.lock.lost()
+        switch.step_down()
+        await store.writer.lock.held()
+
+
+async def _beat() -> None:
+    """Tell systemd that this loop turns."""
     while True:
         _tell_systemd("WATCHDOG=1")
-        await asyncio.sleep(BEAT_SECONDS)
-        try:
-            await store.beat()
-        except StoreAway:
-            log.warning("beat not written: the store is away")
+        await asyncio.sleep(WATCHDOG_SECONDS)
 
 
 def _tell_systemd(state: str) -> None:
@@ -121,9 +204,21 @@ def _tell_systemd(state: str) -> None:
         sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
-def _embedded(settings: Settings) -> str:
+async def _embedded(settings: Settings) -> str:
     try:
-        from engine.store import embedded
+        return await asyncio.to_thread(embedded.start, settings.state_dir)
     except ImportError as exc:
         raise WrongConfig("DATABASE_URL is not set and legwork[embedded] is not installed") from exc
-    return embedded.start(settings.state_dir)
+
+
+async def _keep_embedded(settings: Settings) -> None:
+    """Start our own Postgres again should it have ended, on a full disk say: nobody else does."""
+    ended = Trouble("the embedded Postgres has ended: it is started again")
+    while True:
+        await asyncio.sleep(EMBEDDED_SECONDS)
+        if await asyncio.to_thread(embedded.runs, settings.state_dir):
+            ended.is_over()
+            continue
+        ended.goes_on()
+        with suppress(*AWAY):
+            await _embedded(settings)

@@ -1,6 +1,7 @@
 """The live calls of this node: one look-up from event to call, deadlines kept, calls adopted."""
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections import Counter
@@ -12,9 +13,10 @@ import structlog
 from engine import crash
 from engine.ari.client import Ari
 from engine.ari.codec import decode
+from engine.census import Census
 from engine.clock import AlarmClock
 from engine.core import events as e
-from engine.core.call import Call
+from engine.core.call import RING, Call
 from engine.core.flows import FLOWS
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, split
@@ -22,12 +24,16 @@ from engine.core.reconcile import reconcile
 from engine.core.request import CallRequest
 from engine.core.rows import restore
 from engine.counts import Counts
-from engine.errors import AsteriskAway, IdTaken, KeyTaken, Refusal, StoreAway, Unavailable
+from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
 from engine.line import Line, Node
 from engine.store.postgres import Store
 
 ID_BYTES = 5
 ID_ATTEMPTS = 5
+ORPHAN_SECONDS = 5.0  # so long nobody may own a channel before it is hung up
+AUDIT_SECONDS = 60.0
+DRAIN_GRACE_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 0.25  # while we are deaf, nobody is given up for not answering
 ORPHANS_AT_ONCE = 10  # a mass hang-up drops SIP requests: so many, then a pause
 ORPHANS_PAUSE_SECONDS = 0.1
 
@@ -47,13 +53,16 @@ class Switch:
         self.counts = Counts()
         self._clock = AlarmClock(self._deadline)
         self._restored = False
+        self._asterisk_started_at: float | None = None
+        self.draining = False
+        self._quiet = asyncio.Event()  # no new calls, and none rings any more
         self._working: set[asyncio.Task[None]] = set()
         self._here = Node(name=node, ari=ari, writer=store.writer, spawn=self._spawn, changed=self._line_changed)
 
     @property
     def ready(self) -> bool:
         """Whether new calls may be dialled."""
-        return self._ari.ready
+        return self._ari.ready and self._store.writer.lock.ours and not self.draining
 
     def live_calls(self, account_id: str) -> int:
         """How many calls of that account are on."""
@@ -61,29 +70,27 @@ class Switch:
 
     def on_the_line(self) -> tuple[int, int]:
         """How many calls are on, and how many legs with a channel."""
-        legs = (leg for line in self._lines.values() for leg in line.call.legs.values())
-        return len(self._lines), sum(leg.created_at is not None and not leg.over for leg in legs)
+        return len(self._lines), sum(line.channels for line in self._lines.values())
 
     async def start(self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None) -> str:
-        """Begin a call: its id, once its intent is committed, with the answer that `keep` makes of the id.
-
-        Raises `Unavailable`, `KeyTaken`.
-        """
-        if not self.ready:
+        """Begin a call: its id, once it is committed with what `keep` makes of it. Raises `Unavailable`, `KeyTaken`."""
+        if self.draining:
+            raise Draining
+        if not self._store.writer.lock.ours:
+            raise NotOwner
+        if not self._ari.ready:
             raise AsteriskAway
         for _ in range(ID_ATTEMPTS):
-            line = self._open(self._new_call(request))
-            call = line.call
+            call = self._new_call(request)
             _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
+            self._live[request.account_id] += 1
             try:
-                await self._store.writer.commit(call, keep(call.call_id) if keep else None)
-            except Refusal as exc:
-                self._close(line)
-                if isinstance(exc, IdTaken):
-                    continue
-                if not isinstance(exc, KeyTaken):  # then nothing of it was written
-                    self._store.writer.forget(call)
-                raise
+                await self._store.writer.accept(call, keep(call.call_id) if keep else None)
+            except IdTaken:
+                continue
+            finally:
+                self._live[request.account_id] -= 1
+            line = self._open(call)  # from here on it is adopted with the others
             self.counts.calls_started[request.kind] += 1
             log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
             line.post(commands)
@@ -107,29 +114,66 @@ class Switch:
             log.exception("message not taken in", type=message.get("type"))
 
     async def adopt(self) -> None:
-        """Take back the calls Asterisk still has, and end those it has not. Raises `ConnectionError`."""
+        """Take back the calls Asterisk still has, and end those it has not. Raises `ConnectionError`.
+
+        The one way back after a cut socket, a crash of ours, a deploy, or a restart of Asterisk.
+        """
         crash.reached("adopt.connected")
-        channels = {each["id"]: each["state"] for each in await self._list("channels")}
-        bridges = [each["id"] for each in await self._list("bridges")]
+        census = await Census.take(self._ari, node=self._node)
         crash.reached("adopt.listed")
-        seen_at = self._ari.heard_at or time.time()
+        seen_at, started_at = self._ari.heard_at, self._asterisk_started_at
         if not self._restored:
-            seen_at = await self._restore()
+            await self._restore()
             crash.reached("adopt.restored")
-        states: dict[str, dict[str, str]] = {}
-        for channel, state in channels.items():
-            owner = split(self._node, channel)
-            if owner is not None:
-                states.setdefault(owner[0], {})[owner[1]] = state
-        orphans = [channel for channel in channels if self._is_orphan(channel)]
-        stale = [bridge for bridge in bridges if self._is_orphan(bridge)]
-        log.info("calls adopted", calls=len(self._lines), orphans=len(orphans), stale_bridges=len(stale))
-        self._spawn(self._sweep(orphans, stale), "sweep")
+            left = self._store.writer.predecessor
+            seen_at, started_at = left.seen_at, left.asterisk_started_at
+        self._asterisk_started_at = census.started_at
+        restarted = started_at is not None and abs(census.started_at - started_at) >= 1
+        missed = "asterisk_restart" if restarted else "end_not_seen"
+        states = census.states()
+        channels, bridges = census.orphans(self._lines.__contains__)
+        log.info(
+            "calls adopted", calls=len(self._lines), orphans=len(channels), stale_bridges=len(bridges), missed=missed
+        )
         for line in list(self._lines.values()):
-            for event in reconcile(line.call, states.get(line.call.call_id, {}), at=time.time(), seen_at=seen_at):
+            found = states.get(line.call.call_id, {})
+            now = time.time()
+            for event in reconcile(line.call, found, at=now, seen_at=seen_at or now, missed=missed):
                 line.note(event)
         self.counts.adopt_runs += 1
+        self._spawn(self._note_asterisk(census.started_at), "note asterisk")
+        self._spawn(self._sweep(census, after_seconds=ORPHAN_SECONDS), "sweep")
         crash.reached("adopt.reconciled")
+
+    def step_down(self) -> None:
+        """Forget every call: another engine owns this Asterisk, and they are its calls now."""
+        log.error("ownership lost", calls=len(self._lines), fix="another engine runs for this Asterisk: stop one")
+        self._ari.leave()
+        self.close()
+        for line in list(self._lines.values()):
+            self._close(line)
+        self._restored = False
+        self._asterisk_started_at = None
+
+    async def drain(self) -> None:
+        """Take no new calls, and wait until no call rings any more: at most the longest ring time + 5 s."""
+        self.draining = True
+        rings = [party.ring_seconds for line in self._ringing() for party in line.call.request.parties]
+        log.info("engine drains", calls=len(self._lines), ringing=len(self._ringing()))
+        if rings:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(rings) + DRAIN_GRACE_SECONDS):
+                    await self._quiet.wait()
+
+    async def audit(self) -> None:
+        """Each minute, compare Asterisk's list, the calls in memory and the rows; end what leaks."""
+        while True:
+            await asyncio.sleep(AUDIT_SECONDS)
+            if self.ready:
+                try:
+                    await self._audit()
+                except (ConnectionError, StoreAway) as exc:
+                    log.warning("audit not made", error=str(exc))
 
     def close(self) -> None:
         """Stop commanding; live calls stay in Asterisk for the next engine."""
@@ -164,6 +208,8 @@ class Switch:
             self._close(line)
             self.counts.note_ended(call)
             line.log_end()
+        if self.draining and not self._ringing():
+            self._quiet.set()
 
     def _note(self, call_id: str, event: e.LegEvent, *, arrived: float) -> None:
         line = self._lines.get(call_id)
@@ -177,42 +223,86 @@ class Switch:
         line = self._lines.get(call_id)
         if line is None:
             return
-        for event in line.call.due(time.time()):
-            line.note(event, arrived=time.monotonic())
-        self._clock.set(call_id, line.call.deadline)
+        now, deaf = time.time(), not self._ari.ready
+        waiting = False
+        for event in line.call.due(now):
+            if deaf and event.name.startswith(RING):  # it may have been answered: adopt will tell
+                waiting = True
+            else:
+                line.note(event, arrived=time.monotonic())
+        self._clock.set(call_id, now + LOOK_AGAIN_SECONDS if waiting else line.call.deadline)
 
     # -- all of Asterisk ---------------------------------------------------------------------
 
-    async def _restore(self) -> float:
-        """Take the calls of the engine before us over from their rows; when it was last alive."""
+    async def _restore(self) -> None:
+        """Take the calls of the engine before us over from their rows."""
         try:
+            await self._store.writer.recover()
             rows = await self._store.live_calls()
-            seen_at = await self._store.last_beat()
         except StoreAway as exc:
             raise ConnectionError("the store is away: nothing is adopted without it") from exc
         for row, legs in rows:
-            try:
-                call = restore(row, legs, flow=FLOWS[row["kind"]], now=time.time())
-            except (KeyError, TypeError, ValueError) as exc:  # of another version: its channels are orphans
-                log.error("call not restored", call=row["call_id"], error=repr(exc))
-                continue
-            self._open(call)
-            self._clock.set(call.call_id, call.deadline)
+            self._take_over(row, legs)
         self._restored = True
-        return seen_at or time.time()
 
-    async def _list(self, resource: str) -> list[dict[str, Any]]:
-        reply = await getattr(self._ari, resource).list()
-        if not reply.done:
-            raise ConnectionError(f"Asterisk does not list its {resource}: {reply.status}")
-        found: list[dict[str, Any]] = reply.body or []
-        return found
+    def _take_over(self, row: dict[str, Any], legs: list[dict[str, Any]]) -> Line | None:
+        try:
+            call = restore(row, legs, flow=FLOWS[row["kind"]], now=time.time())
+        except (KeyError, TypeError, ValueError) as exc:  # of another version: its channels are orphans
+            log.error("call not restored", call=row["call_id"], error=repr(exc))
+            return None
+        line = self._open(call)
+        self._clock.set(call.call_id, call.deadline)
+        return line
 
-    def _is_orphan(self, thing_id: str) -> bool:
-        owner = split(self._node, thing_id)
-        return owner is not None and owner[0] not in self._lines
+    async def _note_asterisk(self, started_at: float) -> None:
+        try:
+            await self._store.note_asterisk(started_at)
+        except StoreAway:
+            log.info("start of Asterisk not noted: the store is away")
 
-    async def _sweep(self, channels: list[str], bridges: list[str]) -> None:
+    async def _audit(self) -> None:
+        """What is missing, or too much, at two looks is no race."""
+        first = await Census.take(self._ari, node=self._node)
+        rows = [(row, legs) for row, legs in await self._store.live_calls() if row["call_id"] not in self._lines]
+        suspects = [leg for leg in self._open_legs() if leg not in first.channels]
+        await self._sweep(first, after_seconds=ORPHAN_SECONDS)
+        second = await Census.take(self._ari, node=self._node)
+        live = {row["call_id"] for row, _ in await self._store.live_calls()}
+        leaked = [(row, legs) for row, legs in rows if row["call_id"] in live - self._lines.keys()]
+        gone = [leg for leg in suspects if leg in self._open_legs() and leg not in second.channels]
+        if leaked or gone:
+            log.error("audit found leaks", rows=[row["call_id"] for row, _ in leaked], legs=gone)
+        for row, legs in leaked:
+            if line := self._take_over(row, legs):
+                for event in reconcile(line.call, {}, at=time.time(), seen_at=time.time()):
+                    line.note(event)
+        for leg in gone:
+            call_id, name = split(self._node, leg) or ("", "")
+            if found := self._lines.get(call_id):
+                found.note(e.Missed(leg=name, at=time.time(), reason="end_not_seen"))
+
+    def _open_legs(self) -> set[str]:
+        """The channels there should be, as far as we know."""
+        return {
+            leg_id(self._node, line.call.call_id, leg.name)
+            for line in self._lines.values()
+            for leg in line.call.legs.values()
+            if leg.created_at is not None and not leg.over
+        }
+
+    def _ringing(self) -> list[Line]:
+        """The lines where not both talk."""
+        return [line for line in self._lines.values() if line.call.bridged_at is None]
+
+    async def _sweep(self, census: Census, *, after_seconds: float) -> None:
+        """End what was there at that census and has no owner still; nothing while the store can not be read."""
+        await asyncio.sleep(after_seconds)
+        try:
+            await self._store.ping()
+        except StoreAway:
+            return
+        channels, bridges = census.orphans(self._lines.__contains__)
         await self._hang_up_orphans(channels)
         for bridge in bridges:
             await self._ari.bridges.destroy(bridgeId=bridge)

@@ -7,7 +7,9 @@ import pytest
 from engine import applied
 from engine.accounts import Accounts, fingerprint
 from engine.errors import Unauthorised, WrongConfig
+from engine.seal import Seal
 
+SECRET = "5d0c2e0b7a9f4c1e"
 GOOD = """
 [[account]]
 id = "account_1"
@@ -31,14 +33,14 @@ endpoints = ["PJSIP/{number}@carrier"]
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A good file, its secret in the environment."""
-    monkeypatch.setenv("AUTH_1", "a secret")
+    monkeypatch.setenv("AUTH_1", SECRET)
     path = tmp_path / "accounts.toml"
     path.write_text(GOOD)
     return path
 
 
 def test_a_good_file_becomes_items_that_an_engine_can_use(file: Path) -> None:
-    items = applied.read(file)
+    items = applied.read(file, Seal())
     assert [(item["kind"], item["id"]) for item in items] == [
         ("route", "91"),
         ("account", "account_1"),
@@ -47,16 +49,16 @@ def test_a_good_file_becomes_items_that_an_engine_can_use(file: Path) -> None:
     ]
     accounts = Accounts()
     accounts.replace(items)
-    account = accounts.authenticate("cpaas", "account_1", "a secret", ip="127.0.0.1")
+    account = accounts.authenticate("cpaas", "account_1", SECRET)
     assert (account.caller_ids, account.allowed_regions) == (("15168148111",), ("IN",))
     with pytest.raises(Unauthorised):
-        accounts.authenticate("mor", "account_1", "a secret", ip="127.0.0.1")
+        accounts.authenticate("mor", "account_1", SECRET)
 
 
 def test_a_secret_is_kept_as_its_fingerprint_only(file: Path) -> None:
-    text = repr(applied.read(file))
-    assert "a secret" not in text
-    assert fingerprint("a secret") in text
+    text = repr(applied.read(file, Seal()))
+    assert SECRET not in text
+    assert fingerprint(SECRET) in text
 
 
 @pytest.mark.parametrize(
@@ -83,18 +85,96 @@ def test_a_secret_is_kept_as_its_fingerprint_only(file: Path) -> None:
 def test_each_mistake_is_named(file: Path, old: str, new: str, words: str) -> None:
     file.write_text(GOOD.replace(old, new, 1))
     with pytest.raises(WrongConfig) as wrong:
-        applied.read(file)
+        applied.read(file, Seal())
     assert words in wrong.value.message
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongConfig, match="No such file"):
-        applied.read(tmp_path / "nothing.toml")
+        applied.read(tmp_path / "nothing.toml", Seal())
+
+
+def test_a_secret_that_is_read_again_is_sealed_and_an_engine_opens_it(file: Path) -> None:
+    mor = "credentials.mor = { username = 'demo', api_secret_key = 'env:AUTH_1' }\ncredentials.cpaas"
+    file.write_text(GOOD.replace("credentials.cpaas", mor))
+    seal = Seal("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+    items = applied.read(file, seal)
+    assert SECRET not in repr(items)
+    assert applied.read(file, seal) == items, "the same file again is no change"
+    accounts = Accounts(seal)
+    accounts.replace(items)
+    assert accounts.credential("mor", "account_1") == {"username": "demo", "api_secret_key": SECRET}
+    assert accounts.credential("mor", "account_2") == {}
+    assert SECRET not in repr(accounts)
+    before = accounts.accounts
+    accounts.seal = Seal("another key, long enough to be one")
+    with pytest.raises(WrongConfig, match="is not the key"):
+        accounts.replace(items)
+    assert accounts.accounts is before
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        # as vendors' documents show them
+        ("abcXYZ", "is a sample"),
+        ("TOKEN", "is a sample"),
+        ("456789", "is a sample"),
+        ("YOUR_ACCOUNT_AUTH", "is a sample"),
+        ("{{token}}", "is a sample"),
+        ("contact me", "is a sample"),
+        # as nobody should choose them
+        ("account_1", "is shorter than 16 characters"),
+        ("f" * 15, "is shorter than 16 characters"),
+        ("aaaaaaaaaaaaaaaaaaaaaaaa", "is not random"),
+        ("121212121212121212121212", "is not random"),
+        ("5d0c2e0b7a9f4c1e\n", "printable ASCII"),
+        ("5d0c2e0b 7a9f4c1e", "printable ASCII"),
+        ("5d0c2e0b7a9f4c1é", "printable ASCII"),
+    ],
+)
+def test_a_secret_that_is_none_is_refused_and_not_printed(
+    file: Path, monkeypatch: pytest.MonkeyPatch, secret: str, words: str
+) -> None:
+    monkeypatch.setenv("AUTH_1", secret)
+    with pytest.raises(WrongConfig, match=r"account account_1: credentials\.cpaas\.auth \(env:AUTH_1\) ") as wrong:
+        applied.read(file, Seal())
+    assert words in wrong.value.message
+    file.write_text(GOOD.replace("env:AUTH_1", secret.replace("\n", "\\n")))
+    with pytest.raises(WrongConfig, match=r"account account_1: credentials\.cpaas\.auth ") as wrong:
+        applied.read(file, Seal())
+    assert words in wrong.value.message
+    if secret not in words:
+        assert secret not in wrong.value.message.removeprefix("account account_1")
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ("192.0.2.1/24", "has host bits set"),
+        ("192.0.2.0/33", "does not appear to be"),
+        ("example.org", "does not appear to be"),
+        ("192.0.2.1\\n", "does not appear to be"),
+        ("::ffff:192.0.2.1", "write an IPv4 address as one"),
+    ],
+)
+def test_an_address_that_is_none_is_named(file: Path, network: str, words: str) -> None:
+    file.write_text(GOOD.replace('region = "IN"', f'region = "IN"\nallowed_ips = ["{network}"]'))
+    with pytest.raises(WrongConfig, match=r"account\.0\.allowed_ips\.0") as wrong:
+        applied.read(file, Seal())
+    assert words in wrong.value.message
+
+
+@pytest.mark.parametrize("caller_id", ["15168148111\\n", "15168148111\\r\\nX: y", "١٥١٦٨١٤٨١١١", "+15168148111"])
+def test_a_caller_id_is_ascii_digits_and_nothing_else(file: Path, caller_id: str) -> None:
+    file.write_text(GOOD.replace('["15168148111"]', f'["{caller_id}"]'))
+    with pytest.raises(WrongConfig, match=r"account\.0\.caller_ids\.0"):
+        applied.read(file, Seal())
 
 
 @pytest.mark.parametrize(("line", "seconds"), [("", 0), ("same_request_seconds = 5\n", 5)])
 def test_an_account_may_want_the_same_request_to_be_the_same_call(file: Path, line: str, seconds: int) -> None:
     file.write_text(GOOD.replace('region = "IN"\n', 'region = "IN"\n' + line))
     accounts = Accounts()
-    accounts.replace(applied.read(file))
+    accounts.replace(applied.read(file, Seal()))
     assert accounts.accounts["account_1"].same_request_seconds == seconds

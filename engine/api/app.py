@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from engine.accounts import Accounts
 from engine.api.dialect import Body, Dialect, Operation, Surroundings
+from engine.api.door import ACCOUNT, Door, closed
 from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
 from engine.core.account import Account
@@ -19,13 +20,15 @@ from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatist
 from engine.core.idempotency import HEADER, REPLAYED, Answer, KeptAnswer, Key, key_of
 from engine.core.request import CallRequest, Limits
 from engine.counts import Counts
-from engine.errors import InvalidRequest, NotFound, OverCapacity, Refusal, Unavailable
+from engine.errors import InvalidRequest, LockedOut, NotFound, OverCapacity, Refusal, Unavailable
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
 BODY_SECONDS = 5
 RETRY_AFTER_SECONDS = "5"
-RETRY_LATER = ("over_capacity", "unavailable", "store_away", "asterisk_away")
+OPEN = ("/healthz", "/readyz", "/metrics")  # for anybody: they tell nothing of any account
+LOGGED_PATH = 100
+RETRY_LATER = ("over_capacity", "unavailable", "store_away", "asterisk_away", "not_owner", "draining")
 
 log = structlog.get_logger()
 
@@ -69,6 +72,7 @@ class Api:
     """What stands behind the routes."""
 
     accounts: Accounts
+    door: Door
     store: Store
     switch: Switch
     limits: Limits
@@ -101,22 +105,21 @@ def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     """The application with every dialect's routes, `/healthz`, `/readyz` and `/metrics`."""
     dialects = tuple(dialects)
     once = Once(api.store.replay)
-    app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(api.switch.counts, dialects)])
+    paths = {operation.path: dialect for dialect in dialects for operation in dialect.operations}
+    door = closed(api.door, paths, open_paths=OPEN)
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(api.switch.counts, dialects), door])
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz(api))
     app.router.add_get("/metrics", _metrics(api))
     for dialect in dialects:
         for operation in dialect.operations:
-            app.router.add_route(operation.method, operation.path, _answering(api, once, dialect, operation))
+            app.router.add_route(operation.method, operation.path, _answering(api, once, operation))
     return app
 
 
-def _answering(
-    api: Api, once: Once, dialect: Dialect, operation: Operation
-) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
-        identity = dialect.identify(request.headers)
-        account = api.accounts.authenticate(dialect.name, identity.account_id, identity.secret, ip=request.remote or "")
+        account = request[ACCOUNT]
         body = _json(await _read(request)) if request.method != "GET" else {}
         around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
 
@@ -199,13 +202,18 @@ def _envelope(counts: Counts, dialects: tuple[Dialect, ...]) -> Any:
         except web.HTTPException as exc:
             refusal = InvalidRequest(exc.reason)
         except Exception:  # a fault of ours is no answer to anybody
-            log.exception("request failed", path=request.path)
+            log.exception("request failed", path=request.path[:LOGGED_PATH])
             refusal = Unavailable()
-        if refusal.code in RETRY_LATER:
+        if isinstance(refusal, LockedOut):
+            headers["Retry-After"] = str(refusal.retry_after_seconds)
+        elif refusal.code in RETRY_LATER:
             headers["Retry-After"] = RETRY_AFTER_SECONDS
         counts.refusals[dialect.name, refusal.code] += 1
         status, body = dialect.refuse(refusal)
-        log.info("request refused", path=request.path, status=status, code=refusal.code, reason=refusal.message)
+        if isinstance(refusal, LockedOut):  # told once, when it began: nobody fills our disk
+            return _response(status, body, headers)
+        path = request.path[:LOGGED_PATH]
+        log.info("request refused", path=path, status=status, code=refusal.code, reason=refusal.message)
         return _response(status, body, headers)
 
     return envelope
@@ -217,9 +225,10 @@ async def _healthz(_: web.Request) -> web.Response:
 
 def _readyz(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def readyz(_: web.Request) -> web.Response:
-        postgres = await _answers(api.store)
+        postgres = not api.store.writer.away and await _answers(api.store)
         asterisk = api.switch.ready
-        return _response(200 if asterisk and postgres else 503, {"asterisk": asterisk, "postgres": postgres})
+        state = {"asterisk": asterisk, "postgres": postgres, "spool": api.store.writer.depth}
+        return _response(200 if asterisk and postgres else 503, state)
 
     return readyz
 

@@ -40,7 +40,7 @@ class Identity:
     """Who a request says it is from, and the secret that is to prove it."""
 
     account_id: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

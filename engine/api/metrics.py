@@ -35,7 +35,7 @@ class Spool(Protocol):
 
     @property
     def depth(self) -> int:
-        """How many calls are to be written."""
+        """How many calls are in it."""
 
 
 class Metrics(Collector):
@@ -75,7 +75,7 @@ class Metrics(Collector):
         yield _counter(
             "legwork_requests_refused", "Requests refused, by error code.", ("dialect", "code"), counts.refusals.items()
         )
-        yield _gauge("legwork_spool_depth", "Calls of which Postgres has not got the newest yet.", self._spool.depth)
+        yield _gauge("legwork_spool_depth", "Calls in the spool, which Postgres has not got yet.", self._spool.depth)
         yield _counter("legwork_adopt_runs", "How often calls were adopted.", (), [((), counts.adopt_runs)])
         yield _histogram(counts.lag)
         yield _gauge("legwork_asterisk_up", "Whether Asterisk can be told to dial.", self._live.ready)

@@ -21,7 +21,7 @@ from engine.ari.socket import NO_ANSWER, REQUEST_SECONDS, Done, Reply, Socket
 BLOCKING_SOCKETS = 4
 STALE_SECONDS = 2.0
 BACKOFF_FIRST_SECONDS = 0.2
-BACKOFF_LAST_SECONDS = 5.0
+BACKOFF_LAST_SECONDS = 3.0  # calls of an Asterisk that was restarted are closed within 5 s of its return
 HTTP_CONNECTIONS = 32
 KEEPALIVE_SECONDS = 10  # below Asterisk's session_keep_alive, so that it never closes under a request
 
@@ -140,8 +140,17 @@ class Ari:
             return NO_ANSWER
         return Reply(reply.status, body)
 
-    async def run(self, *, adopt: Callable[[], Awaitable[None]], note: Callable[[dict[str, Any]], None]) -> None:
-        """Stay connected for ever. Each time, `adopt` runs while events are held, then `note` gets each."""
+    async def run(
+        self,
+        *,
+        owned: Callable[[], Awaitable[None]],
+        adopt: Callable[[], Awaitable[None]],
+        note: Callable[[dict[str, Any]], None],
+    ) -> None:
+        """Stay connected for ever, once Asterisk is ours (`owned` returns).
+
+        Each time, `adopt` runs while events are held, then `note` gets each.
+        """
 
         def take(message: dict[str, Any]) -> None:
             if message["type"] == "ApplicationReplaced":
@@ -151,8 +160,10 @@ class Ari:
 
         wait_seconds = BACKOFF_FIRST_SECONDS
         while True:
+            await owned()
             try:
                 async with self._connected() as socket:
+                    self.replaced = False
                     await adopt()
                     wait_seconds = BACKOFF_FIRST_SECONDS
                     self._socket = socket
@@ -170,6 +181,11 @@ class Ari:
                 self._socket = None
             await asyncio.sleep(wait_seconds * random.uniform(0.75, 1.25))
             wait_seconds = min(2 * wait_seconds, BACKOFF_LAST_SECONDS)
+
+    def leave(self) -> None:
+        """Close the websocket; `run` opens the next one."""
+        if self._socket is not None:
+            self._socket.close()
 
     def _give_way(self) -> None:
         self.replaced = True

@@ -1,5 +1,6 @@
 """ARI's JSON to events and commands to ARI's operations; pure."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,15 @@ EVENT_TYPES = (
 # Four of the fourteen messages of a call, which tell nothing that another does not: not worth reading.
 # No text within a message can look so: its quotes would be escaped.
 IDLE = (b'"dialstatus":""', b'"dialstatus":"ANSWER"')
+
+# The only variables we set on a channel, and what may stand in each. What somebody else wrote never gets here;
+# were it to, a line break in a variable would be a SIP header of its own on the wire.
+VARIABLES = {
+    # The caller id of a created leg; CALLERID would leave the INVITE's From anonymous.
+    "CONNECTEDLINE(num)": re.compile(r"[0-9]{2,15}", re.ASCII),
+    "CHANNEL(accountcode)": re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII),
+    "TIMEOUT(absolute)": re.compile(r"[0-9]{1,7}", re.ASCII),
+}
 
 Request = tuple[str, str, dict[str, object]]  # resource, nickname, arguments
 
@@ -117,13 +127,22 @@ def _create(command: c.CreateLeg, *, node: str, call_id: str, app: str) -> dict[
         "channelId": leg_id(node, call_id, command.leg),
         "endpoint": command.endpoint,
         "app": app,
-        "variables": {
-            # The caller id of a created leg; CALLERID would leave the INVITE's From anonymous.
-            "CONNECTEDLINE(num)": command.caller_id,
-            "CHANNEL(accountcode)": command.account_id,
-            "TIMEOUT(absolute)": str(command.life_seconds),
-        },
+        "variables": variables(
+            {
+                "CONNECTEDLINE(num)": command.caller_id,
+                "CHANNEL(accountcode)": command.account_id,
+                "TIMEOUT(absolute)": str(command.life_seconds),
+            }
+        ),
     }
     if command.originator is not None:
         arguments["originator"] = leg_id(node, call_id, command.originator)
     return arguments
+
+
+def variables(values: dict[str, str]) -> dict[str, str]:
+    """The values as they are, if each may be set and looks as it should; else `ValueError`."""
+    for name, value in values.items():
+        if name not in VARIABLES or not VARIABLES[name].fullmatch(value):
+            raise ValueError(f"{name} may not be set to that")
+    return values

@@ -3,7 +3,7 @@
 Facts are noted the same way for every kind of call; what they mean is the flow's to decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +15,8 @@ from engine.core.request import CallRequest, Side
 
 CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
+INTERRUPTED = "interrupted"
+RING = "ring:"  # the name of a deadline: that leg's ring time is over
 # Names of deadlines: do this to that leg again, as Asterisk did not answer.
 HANGUP = "hangup:"
 UNMUTE = "unmute:"
@@ -55,6 +57,7 @@ class Call:
     release_reason: str | None = None
     ended_by: str | None = None
     digits: str = ""
+    pressed: set[tuple[str, float]] = field(default_factory=set)  # by whom and when, to know a key told twice
 
     # -- what a flow asks ------------------------------------------------------------------
 
@@ -103,7 +106,7 @@ class Call:
         """Ring a created leg; its ring time counts from now."""
         ring_seconds = self.request.party(leg.side).ring_seconds
         leg.dialed_at = self.now
-        self.deadlines[f"ring:{leg.name}"] = self.now + ring_seconds
+        self.deadlines[RING + leg.name] = self.now + ring_seconds
         return [c.Dial(leg=leg.name, ring_seconds=ring_seconds + GRACE_SECONDS)]
 
     def open_bridge(self) -> list[c.Command]:
@@ -130,7 +133,7 @@ class Call:
         if leg.over or leg.hangup_reason is not None:
             return []
         leg.hangup_reason = reason
-        self.deadlines.pop(f"ring:{leg.name}", None)
+        self.deadlines.pop(RING + leg.name, None)
         if leg.created_at is None:
             return []
         return [c.Hangup(leg=leg.name, cause=CAUSE_NO_ANSWER if reason == "ring_time" else CAUSE_NORMAL)]
@@ -219,7 +222,10 @@ class Call:
 
         An answer that crosses our own hang-up is no answer: our facts come first.
         """
-        if leg.over or (leg.hangup_reason is not None and isinstance(event, e.Rang | e.Progressed | e.Answered)):
+        if leg.over:
+            return False
+        if leg.hangup_reason is not None and isinstance(event, e.Rang | e.Progressed | e.Answered):
+            leg.rang_at = leg.rang_at or event.at  # enough to never ring that number again
             return False
         match event:
             case e.Created(at=at):
@@ -239,11 +245,18 @@ class Call:
                 if leg.answered_at is not None:
                     return False
                 leg.answered_at = at
-                self.deadlines.pop(f"ring:{leg.name}", None)
-            case e.Pressed(digit=digit):
+                self.deadlines.pop(RING + leg.name, None)
+            case e.Pressed(at=at, digit=digit):
+                if (leg.name, at) in self.pressed:
+                    return False
+                self.pressed.add((leg.name, at))
                 self.digits += digit if leg.side == "customer" else ""
-            case e.Ended(at=at, cause=cause, sip_code=sip_code, estimated=estimated):
-                leg.cause, leg.sip_code, leg.estimated = cause, sip_code, estimated
+            case e.Ended(at=at, cause=cause, sip_code=sip_code):
+                leg.cause, leg.sip_code = cause, sip_code
+                self._end(leg, at)
+            case e.Missed(at=at, reason=reason):
+                leg.estimated = True
+                leg.hangup_reason = leg.hangup_reason or reason
                 self._end(leg, at)
             case e.NotPlaced(at=at, reason=reason):
                 leg.hangup_reason = leg.hangup_reason or reason
@@ -253,14 +266,14 @@ class Call:
     def _end(self, leg: Leg, at: float) -> None:
         known = (leg.created_at, leg.dialed_at, leg.answered_at)
         leg.ended_at = max(at, *(time for time in known if time is not None), 0.0)
-        self.deadlines.pop(f"ring:{leg.name}", None)
+        self.deadlines.pop(RING + leg.name, None)
         self.deadlines.pop(HANGUP + leg.name, None)
 
     def _note_refused(self, command: c.Command, status: int) -> list[c.Command]:
         match command:
             case c.Dial(leg=name) if not self.legs[name].over:
                 # Ambiguous or refused, it is never repeated: the leg is given up.
-                return self.hang_up(self.legs[name], "refused" if status else "interrupted")
+                return self.hang_up(self.legs[name], "refused" if status else INTERRUPTED)
             case _ if status in GONE:  # the leg's end is on its way
                 return []
             case c.Hangup(leg=name) if not self.legs[name].over:
@@ -279,8 +292,16 @@ class Call:
         return ringing + self.request.max_talk_seconds + GRACE_SECONDS
 
 
-def next_endpoint(leg: Leg, endpoints: Sequence[str]) -> str | None:
-    """The endpoint to try after this leg's trunk failed; None after ringing, a refusal, or the last."""
+def next_endpoint(call: Call, leg: Leg) -> str | None:
+    """The endpoint to try after this leg; None after ringing, a refusal, or the last.
+
+    Its own again, once for each side, when it was cut off from Asterisk while dialling: nobody knows whether
+    it was dialled, so it is given up for a new attempt, never dialled twice. The next one when the trunk failed.
+    """
+    if leg.hangup_reason == INTERRUPTED and leg.rang_at is None:
+        cut_off = [each for each in call.legs.values() if each.side == leg.side and each.hangup_reason == INTERRUPTED]
+        return leg.endpoint if len(cut_off) == 1 else None
+    endpoints = call.request.party(leg.side).endpoints
     failed = leg.sip_code in NEXT_ENDPOINT_SIP_CODES or leg.hangup_reason == "unplaceable"
     following = endpoints[endpoints.index(leg.endpoint) + 1 :]
     return following[0] if failed and leg.rang_at is None and following else None

@@ -26,7 +26,12 @@ class Outcome:
 
 ANSWERED = Outcome(Disposition.ANSWER, "party", "answered")
 
-# Why we hung a leg up ourselves before it answered.
+ANSWERED_THEN = {
+    "end_not_seen": Outcome(Disposition.ANSWER, "us", "answered; its end was not seen"),
+    "asterisk_restart": Outcome(Disposition.ANSWER, "us", "answered; then Asterisk was restarted"),
+}
+
+# Why a leg that did not answer ended, where that was not its network's doing.
 BY_US = {
     "ring_time": Outcome(Disposition.NOANSWER, "party", "did not answer in time"),
     "not_dialled": Outcome(Disposition.CANCEL, "us", "never dialled"),
@@ -34,6 +39,8 @@ BY_US = {
     "interrupted": Outcome(Disposition.CONGESTION, "us", "cut off from Asterisk while dialling"),
     "unplaceable": Outcome(Disposition.CHANUNAVAIL, "us", "Asterisk knows no such endpoint"),
     "store_away": Outcome(Disposition.CONGESTION, "us", "the database was away"),
+    "end_not_seen": Outcome(Disposition.CONGESTION, "us", "its end was not seen"),
+    "asterisk_restart": Outcome(Disposition.CONGESTION, "us", "Asterisk was restarted"),
     "asterisk_away": Outcome(Disposition.CONGESTION, "us", "Asterisk did not answer"),
 }
 CANCELLED = Outcome(Disposition.CANCEL, "us", "given up before it answered")
@@ -72,19 +79,14 @@ BY_CAUSE = {
     127: Outcome(Disposition.CONGESTION, "network", "interworking failure"),
 }
 UNKNOWN = Outcome(Disposition.CHANUNAVAIL, "network", "failed without a cause")
-LOST = Outcome(Disposition.CONGESTION, "us", "its end was not seen")
 
 
-def outcome(
-    *, answered: bool, hangup_reason: str | None, sip_code: int | None, cause: int | None, estimated: bool = False
-) -> Outcome:
+def outcome(*, answered: bool, hangup_reason: str | None, sip_code: int | None, cause: int | None) -> Outcome:
     """How an ended leg came out; never read from the dial status, which lies (NOANSWER for 404)."""
     if answered:
-        return ANSWERED
+        return ANSWERED_THEN.get(hangup_reason or "", ANSWERED)
     if hangup_reason is not None:
         return BY_US.get(hangup_reason, CANCELLED)
-    if estimated:
-        return LOST
     return BY_SIP_CODE.get(sip_code or 0) or BY_CAUSE.get(cause or 0) or UNKNOWN
 
 

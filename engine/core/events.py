@@ -52,11 +52,17 @@ class Pressed(LegEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(LegEvent):
-    """The leg's channel is gone; `estimated` when we only found it missing."""
+    """The leg's channel is gone."""
 
     cause: int = 0
     sip_code: int | None = None
-    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed(LegEvent):
+    """The leg's channel was found gone, `reason` says how that came; `at` is when it was last known to be there."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ class Leg:
     cause: int | None = None
     sip_code: int | None = None
     estimated: bool = False
-    hangup_reason: str | None = None  # why we ended it; None while we did not
+    hangup_reason: str | None = None  # why we ended it, or lost it; None while we did not
 
     @property
     def over(self) -> bool:
@@ -56,12 +56,11 @@ class Leg:
             hangup_reason=self.hangup_reason,
             sip_code=self.sip_code,
             cause=self.cause,
-            estimated=self.estimated,
         )
 
     @property
     def ended_by(self) -> str:
         """Who ended it: its own `party`, the `network`, or `us`."""
-        if self.hangup_reason is not None or self.estimated:
+        if self.hangup_reason is not None:
             return "us"
         return "party" if self.answered_at is not None else self.outcome.fault

@@ -11,18 +11,21 @@ UP = "Up"
 RINGING = ("Ring", "Ringing")
 
 
-def reconcile(call: Call, channel_states: Mapping[str, str], *, at: float, seen_at: float) -> list[e.Event]:
+def reconcile(
+    call: Call, channel_states: Mapping[str, str], *, at: float, seen_at: float, missed: str = "end_not_seen"
+) -> list[e.Event]:
     """The events that bring a call up to what Asterisk has: `channel_states` maps leg name to ARI's state.
 
-    A leg without a channel has ended, as far as we know when Asterisk was last seen. One that is still
-    Down and sent no early media may or may not have been dialled: it is never dialled again but given up.
+    A leg without a channel has ended, as far as we know when Asterisk was last seen; `missed` is why we did
+    not see it. One that is still Down and sent no early media may or may not have been dialled: it is never
+    dialled again but given up, for a new attempt.
     """
     open_legs = [leg for leg in call.legs.values() if not leg.over]
     # The last placed first: a customer lost together with its agent was lost, not given up.
     ended = [leg for leg in reversed(open_legs) if leg.name not in channel_states]
     found = [leg for leg in open_legs if leg.name in channel_states]
     return [
-        *(e.Ended(leg=leg.name, at=min(at, seen_at), estimated=True) for leg in ended),
+        *(e.Missed(leg=leg.name, at=min(at, seen_at), reason=missed) for leg in ended),
         *(event for leg in found for event in _found(leg, channel_states[leg.name], at)),
         e.TakenBack(at=at),
     ]

@@ -31,6 +31,11 @@ class CallRequest:
     customer: Party
     max_talk_seconds: int
 
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        """All that are to be reached."""
+        return self.agent, self.customer
+
     def party(self, side: Side) -> Party:
         """The party of that side."""
         return self.agent if side == "agent" else self.customer

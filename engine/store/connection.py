@@ -9,15 +9,26 @@ import orjson
 COMMAND_SECONDS = 2.0
 # Postgres does not answer, or not as it should: not connected, shutting down, full, read-only, locked out …
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# Not an outage: DATABASE_URL is wrong, and waiting does not mend it.
+WRONG = (
+    asyncpg.ClientConfigurationError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
 # Not Postgres's fault but a row's, whenever it is tried.
 UNWRITABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 TIMES = ("_at", "_date")
 
 
-async def connect(url: str) -> asyncpg.Connection:
-    """A connection that gives up after 2 s. Raises one of `AWAY`."""
-    connection = await asyncpg.connect(url, timeout=COMMAND_SECONDS, command_timeout=COMMAND_SECONDS)
+async def connect(url: str, *, name: str = "legwork") -> asyncpg.Connection:
+    """A connection that gives up after 2 s, under a name for pg_stat_activity. Raises one of `AWAY`."""
+    connection = await asyncpg.connect(
+        url,
+        timeout=COMMAND_SECONDS,
+        command_timeout=COMMAND_SECONDS,
+        server_settings={"application_name": name},
+    )
     await prepare(connection)
     return connection
 

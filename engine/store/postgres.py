@@ -11,6 +11,7 @@ from engine.core.idempotency import Answer, Key
 from engine.errors import KeyReused, StoreAway
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.queries import QUERIES
+from engine.store.spool import Spool
 from engine.store.writer import Writer
 
 POOL_SIZE = 8
@@ -31,25 +32,28 @@ class Store:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, node: str = "") -> AsyncIterator["Store"]:
-        """A store for one node (none for an operator's tool); its writer has to be run."""
+    async def open(cls, url: str, *, node: str = "", spool: Spool | None = None) -> AsyncIterator["Store"]:
+        """A store for one node (none for an operator's tool, which is told at once that Postgres is away).
+
+        Its writer has to be run.
+        """
         async with asyncpg.create_pool(
-            url, min_size=1, max_size=POOL_SIZE, command_timeout=COMMAND_SECONDS, init=prepare, reset=_keep
+            url,
+            min_size=0 if node else 1,  # an engine's pool is not to try again, and say so, all through an outage
+            max_size=POOL_SIZE,
+            command_timeout=COMMAND_SECONDS,
+            init=prepare,
+            reset=_keep,
         ) as pool:
-            yield cls(pool, Writer(url, node=node), url=url, node=node)
+            yield cls(pool, Writer(url, node=node, spool=spool or Spool()), url=url, node=node)
 
     async def ping(self) -> None:
         """Return if Postgres answers. Raises `StoreAway`."""
         await self._fetch("SELECT 1")
 
-    async def beat(self) -> None:
-        """Note that the node is alive."""
-        await self._named("beat", self._node)
-
-    async def last_beat(self) -> float | None:
-        """When the node was last alive, None before its first beat."""
-        found = await self._named("last_beat", self._node)
-        return found[0]["seen_at"] if found else None
+    async def note_asterisk(self, started_at: float) -> None:
+        """Keep when the node's Asterisk was started."""
+        await self._named("asterisk_started", self._node, started_at)
 
     async def live_calls(self) -> list[tuple[Row, list[Row]]]:
         """The node's calls that have not ended, each with its legs."""

@@ -102,13 +102,32 @@ WITH keyed AS (
 )
 DELETE FROM legs USING gone WHERE legs.call_id = gone.call_id
 
+-- name: seen
+-- The node was alive at that time, at least. It shows that Postgres can be written, too.
+UPDATE nodes SET seen_at = greatest(seen_at, to_timestamp($2)) WHERE node = $1
+
 -- name: beat
 -- The node is alive now.
 INSERT INTO nodes (node, seen_at) VALUES ($1, now()) ON CONFLICT (node) DO UPDATE SET seen_at = now()
 
--- name: last_beat
--- When the node was last alive.
-SELECT seen_at FROM nodes WHERE node = $1
+-- name: left_behind
+-- When the node was last alive, and when the Asterisk it had then was started.
+SELECT seen_at, asterisk_started_at FROM nodes WHERE node = $1
+
+-- name: asterisk_started
+-- Which Asterisk the node has: the one started at that time.
+INSERT INTO nodes (node, seen_at, asterisk_started_at) VALUES ($1, now(), to_timestamp($2))
+ON CONFLICT (node) DO UPDATE SET asterisk_started_at = excluded.asterisk_started_at
+
+-- name: take_lock
+-- The lock of a Stasis application, until this connection ends; false when another has it.
+SELECT pg_try_advisory_lock(hashtext('legwork'), hashtext($1))
+
+-- name: end_holder
+-- End the connection that holds the lock, if it is signed so.
+SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND classid = hashtext('legwork')::oid AND objid = hashtext($1)::oid
+    AND application_name = $2
 
 -- name: live_calls
 -- The node's calls that have not ended: what an engine that starts takes back.

@@ -1,18 +1,20 @@
-"""Writes calls, legs and CDRs: many calls to a commit, each call's newest state, nothing forgotten."""
+"""Writes calls, legs and CDRs: to Postgres, many calls to a commit, or to the spool while it is away."""
 
 import asyncio
+from collections.abc import Iterator
 
-import asyncpg
+import orjson
 import structlog
 
 from engine import crash
-from engine.core import rows
 from engine.core.call import Call
-from engine.core.cdr import cdr
 from engine.core.idempotency import KeptAnswer
-from engine.errors import IdTaken, KeyTaken, StoreAway
-from engine.store.connection import AWAY, UNWRITABLE, connect, to_database
-from engine.store.queries import QUERIES
+from engine.errors import IdTaken, KeyTaken, NotOwner, StoreAway
+from engine.store.connection import AWAY
+from engine.store.ledger import BEAT_SECONDS, Ledger, Predecessor
+from engine.store.lock import Lock
+from engine.store.snapshot import Snapshot
+from engine.store.spool import Spool, Spooled, SpoolRefused
 
 LAZY_SECONDS = 0.25  # how long a fact nobody waits for, or a CDR, may wait for company
 RETRY_SECONDS = 0.5
@@ -22,25 +24,43 @@ log = structlog.get_logger()
 
 
 class Writer:
-    """The one task that writes calls. A call is written as it is at that moment, however often it was noted."""
+    """The one task that writes calls. A call is written as it is at that moment, however often it was noted.
 
-    def __init__(self, url: str, *, node: str) -> None:
-        self._url = url
+    From when Postgres goes away until it has everything the spool held, all goes to the spool: then
+    no older snapshot can come after a newer one.
+    """
+
+    def __init__(self, url: str, *, node: str, spool: Spool) -> None:
         self._node = node
-        self._connection: asyncpg.Connection | None = None
+        self._ledger = Ledger(url, node=node)
+        self._spool = spool
         self._lazy: dict[str, Call] = {}  # noted, to be written within LAZY_SECONDS
         self._pending: dict[str, Call] = {}  # to be written now
-        self._keyed: dict[str, KeptAnswer] = {}  # to be written with their calls' first commit
-        self._forgotten: list[str] = []  # refused, though their write may have come through
+        self._new: set[str] = set()  # not accepted before they are in Postgres
+        self._keyed: dict[str, KeptAnswer] = {}  # those of them that came with an idempotency key
+        self._forgotten: set[str] = set()  # refused, though their write may have come through
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._recovering: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
+        self._lost = asyncio.Event()  # there is no connection, and one is wanted
         self._alarm: asyncio.TimerHandle | None = None
+        self._drained = 0
         self.away = False
 
     @property
+    def lock(self) -> Lock:
+        """Who owns the node's Asterisk."""
+        return self._ledger.lock
+
+    @property
+    def predecessor(self) -> Predecessor:
+        """What the node's last owner left."""
+        return self._ledger.predecessor
+
+    @property
     def depth(self) -> int:
-        """How many calls are to be written."""
-        return len(self._lazy.keys() | self._pending.keys())
+        """How many calls are in the spool."""
+        return self._spool.depth
 
     def note(self, call: Call) -> None:
         """Write the call soon; with its CDR if it is over."""
@@ -48,29 +68,60 @@ class Writer:
         if self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._hurry)
 
-    def commit(self, call: Call, kept: KeptAnswer | None = None) -> asyncio.Future[None]:
-        """Write the call now, with what its request is answered: done once it is committed.
+    def accept(self, call: Call, kept: KeptAnswer | None = None) -> asyncio.Future[None]:
+        """Write a new call now, with what its request is answered: done once Postgres has it.
 
-        Fails with `StoreAway`, `IdTaken`, `KeyTaken`.
+        Fails with `StoreAway`, `IdTaken`, `KeyTaken`: nothing of it stays.
         """
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.away:
-            waiting.set_exception(StoreAway())
-            return waiting
+            refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            refused.set_exception(StoreAway())
+            return refused
+        self._new.add(call.call_id)
         if kept is not None:
             self._keyed[call.call_id] = kept
+        return self.commit(call)
+
+    def commit(self, call: Call) -> asyncio.Future[None]:
+        """Write the call now: done once Postgres has it, or the spool. Fails with `StoreAway`, `IdTaken`."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(call.call_id, []).append(waiting)
         self._lazy.pop(call.call_id, None)
         self._pending[call.call_id] = call
         self._wake.set()
         return waiting
 
-    def forget(self, call: Call) -> None:
-        """Write nothing more of a call that was refused, and take back what may have been written."""
-        self._lazy.pop(call.call_id, None)
-        self._pending.pop(call.call_id, None)
-        self._keyed.pop(call.call_id, None)
-        self._forgotten.append(call.call_id)
+    async def own(self) -> None:
+        """Connect and take the lock. Raises `NotOwner`, one of `AWAY`."""
+        await self._ledger.reach()
+
+    async def recover(self) -> None:
+        """Return once Postgres has what an engine before us had to spool. Raises `StoreAway`."""
+        if not self.away and not self._spool.left_over:
+            return
+        recovered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._recovering.append(recovered)
+        self.away = True
+        self._lost.set()
+        await recovered
+
+    async def run(self) -> None:
+        """Write for ever, wherever it can be written."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._write(), name="writer: write")
+            tasks.create_task(self._reconnect(), name="writer: reconnect")
+
+    async def close(self) -> None:
+        """Write or spool what was noted, then disconnect; `run` is to have ended."""
+        self._hurry()
+        if not self.away:
+            await self._write_pending()
+        if self.away:
+            await self._spool_pending()
+        if self._pending:
+            log.error("calls not written", calls=list(self._pending))
+        await self._spool.close()
+        await self._ledger.close()
 
     def _hurry(self) -> None:
         if self._alarm is not None:
@@ -80,112 +131,184 @@ class Writer:
         self._lazy.clear()
         self._wake.set()
 
-    async def run(self) -> None:
-        """Write for ever; while the store is away, keep what is pending and try again."""
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            beat = loop.call_later(BEAT_SECONDS, self._wake.set)
             await self._wake.wait()
+            beat.cancel()
             self._wake.clear()
-            await self._write_pending()
-            if self.away:
-                await asyncio.sleep(RETRY_SECONDS)
-                self._wake.set()
+            if not self.away:
+                await self._write_pending()
+            if not self.away:
+                continue
+            if not await self._spool_pending():
+                self._wake_later()
+            if self._ledger.there:
+                await self._drain()
+
+    # -- Postgres is there ---------------------------------------------------------------------
 
     async def _write_pending(self) -> None:
-        calls: list[Call] = []
         try:
-            connection = await self._connected()
-            while self._pending:
-                calls = [self._pending.pop(call_id) for call_id in list(self._pending)[:BATCH_CALLS]]
-                await self._write(connection, calls)
-                calls = []
-        except AWAY as exc:
-            self._give_back(calls)
+            await self._ledger.reach()
+            await self._ledger.beat()
+            await self._write_all()
+        except (NotOwner, *AWAY) as exc:
             self._mark_away(exc)
-        except asyncio.CancelledError:
-            self._give_back(calls)
-            raise
-        else:
-            if self.away:
-                log.info("store is back")
-            self.away = False
 
-    async def _connected(self) -> asyncpg.Connection:
-        """A connection that works, after an outage; what was refused meanwhile is taken back first."""
-        connection = self._connection
-        if connection is None or connection.is_closed():
-            connection = self._connection = await connect(self._url)
-        if self.away:
-            await connection.execute("SELECT 1")
+    async def _write_all(self) -> None:
         if self._forgotten:
-            await connection.execute(QUERIES["forget"], self._forgotten)
-            self._forgotten.clear()
-        return connection
-
-    async def close(self) -> None:
-        """Write what was noted, then disconnect; `run` is to have ended."""
-        self._hurry()
-        await self._write_pending()
-        if self._connection is not None:
-            await self._connection.close(timeout=1)
-
-    async def _write(self, connection: asyncpg.Connection, calls: list[Call]) -> None:
-        try:
-            known = await self._insert(connection, calls)
-        except Exception as exc:
-            if isinstance(exc, AWAY) and not isinstance(exc, UNWRITABLE):
+            forgotten, self._forgotten = self._forgotten, set()
+            try:
+                await self._ledger.forget(list(forgotten))
+            except BaseException:
+                self._forgotten |= forgotten
                 raise
-            if len(calls) > 1:  # one bad row must not take the others with it
-                for call in calls:
-                    await self._write(connection, [call])
-                return
-            log.error("call not written", call=calls[0].call_id, error=str(exc))
-            known = set()
-        crash.reached("write.committed")
+        while self._pending:
+            calls = self._take()
+            try:
+                written = await self._ledger.write(list(self._snapshots(calls)))
+            except BaseException:
+                self._give_back(calls)
+                raise
+            crash.reached("write.committed")
+            for call in calls:
+                taken = KeyTaken if call.call_id in self._keyed else IdTaken
+                self._answer(call.call_id, None if call.call_id in written else taken())
+
+    def _snapshots(self, calls: list[Call]) -> Iterator[Snapshot]:
         for call in calls:
-            taken = KeyTaken if self._keyed.pop(call.call_id, None) else IdTaken
-            self._answer(call, None if call.call_id in known else taken())
+            try:
+                yield Snapshot.of(call, node=self._node, kept=self._keyed.get(call.call_id))
+            except Exception as exc:  # a fault of ours costs this one call, never the others
+                log.error("call not written", call=call.call_id, error=repr(exc))
 
-    async def _insert(self, connection: asyncpg.Connection, calls: list[Call]) -> set[str]:
-        keyed = [call for call in calls if call.call_id in self._keyed] if self._keyed else []
-        if keyed:
-            written = await self._insert_keyed(connection, keyed)
-            others = [call for call in calls if call.call_id not in self._keyed]
-            return written | (await self._insert_calls(connection, others) if others else set())
-        return await self._insert_calls(connection, calls)
-
-    async def _insert_keyed(self, connection: asyncpg.Connection, calls: list[Call]) -> set[str]:
-        written = await connection.fetch(
-            QUERIES["write_keyed"],
-            [to_database(rows.call_row(call, node=self._node)) for call in calls],
-            [to_database(row) for call in calls for row in rows.leg_rows(call, node=self._node)],
-            [rows.kept_row(self._keyed[call.call_id], call_id=call.call_id) for call in calls],
-        )
-        return {row["call_id"] for row in written}
-
-    async def _insert_calls(self, connection: asyncpg.Connection, calls: list[Call]) -> set[str]:
-        written = await connection.fetch(
-            QUERIES["write"],
-            [to_database(rows.call_row(call, node=self._node)) for call in calls],
-            [to_database(row) for call in calls for row in rows.leg_rows(call, node=self._node)],
-            [to_database(rows.cdr_row(cdr(call, node=self._node))) for call in calls if call.over],
-        )
-        return {row["call_id"] for row in written}
+    def _take(self) -> list[Call]:
+        return [self._pending.pop(call_id) for call_id in list(self._pending)[:BATCH_CALLS]]
 
     def _give_back(self, calls: list[Call]) -> None:
         self._pending = {call.call_id: call for call in calls} | self._pending
 
+    # -- Postgres is away ----------------------------------------------------------------------
+
     def _mark_away(self, exc: BaseException) -> None:
+        """From now on all goes to the spool, but what is not accepted yet: that is refused."""
+        self._ledger.lose()
         if not self.away:
             log.error("store is away", error=str(exc) or type(exc).__name__, pending=len(self._pending))
         self.away = True
-        for call in list(self._pending.values()):
-            self._answer(call, StoreAway())
+        for call_id in list(self._new):
+            self._pending.pop(call_id, None)
+            self._forgotten.add(call_id)
+            self._answer(call_id, StoreAway())
+        self._not_recovered()
+        self._lost.set()
 
-    def _answer(self, call: Call, error: Exception | None) -> None:
-        for waiting in self._waiting.pop(call.call_id, []):
+    def _not_recovered(self) -> None:
+        recovering, self._recovering = self._recovering, []
+        for waiting in recovering:
+            if not waiting.done():
+                waiting.set_exception(StoreAway())
+
+    async def _reconnect(self) -> None:
+        while True:
+            await self._lost.wait()
+            try:
+                await self._ledger.reach()
+            except (NotOwner, *AWAY):
+                self._not_recovered()
+            else:
+                self._lost.clear()
+                self._wake.set()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _spool_pending(self) -> bool:
+        """Whether all that was pending is on disk."""
+        while self._pending or self._forgotten:
+            calls = self._take()
+            forgotten, self._forgotten = self._forgotten, set()
+            kept = [(each.call_id, each.dump()) for each in self._snapshots(calls)]
+            try:
+                await self._spool.put([*kept, *((call_id, None) for call_id in forgotten)])
+            except BaseException as exc:
+                self._give_back(calls)
+                self._forgotten |= forgotten
+                if not isinstance(exc, SpoolRefused):
+                    raise
+                for call_id in list(self._waiting):
+                    self._answer(call_id, StoreAway())
+                return False
+            crash.reached("spool.written")
+            for call in calls:
+                self._answer(call.call_id, None)
+        return True
+
+    def _wake_later(self) -> None:
+        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
+
+    async def _drain(self) -> None:
+        """Give Postgres the oldest of the spool; once it has all of it, the store is back."""
+        try:
+            batch = await self._spool.oldest(BATCH_CALLS)
+            if batch:
+                await self._give(batch)
+                crash.reached("spool.drained")
+                await self._spool.remove(batch)
+                self._drained += len(batch)
+                self._wake.set()
+                return
+            await self._ledger.seen(0.0)
+            await self._spool.clear()
+            await self._write_all()  # what the spool refused
+        except AWAY as exc:
+            self._mark_away(exc)
+        except SpoolRefused:
+            self._wake_later()
+        else:
+            self._be_back()
+
+    async def _give(self, batch: list[Spooled]) -> None:
+        forgotten = [each.call_id for each in batch if each.body is None]
+        if forgotten:
+            await self._ledger.forget(forgotten)
+        snapshots = list(_loaded(batch, until=self.predecessor.seen_at or 0.0))
+        written = await self._ledger.write(snapshots) if snapshots else set()
+        for each in snapshots:
+            if each.call_id not in written:
+                log.error("call not written from the spool", call=each.call_id)
+        await self._ledger.seen(batch[-1].spooled_at)
+
+    def _be_back(self) -> None:
+        self.away = False
+        log.info("store is back", drained=self._drained)
+        self._drained = 0
+        self._wake.set()
+        recovering, self._recovering = self._recovering, []
+        for waiting in recovering:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def _answer(self, call_id: str, error: Exception | None) -> None:
+        self._new.discard(call_id)
+        self._keyed.pop(call_id, None)
+        for waiting in self._waiting.pop(call_id, []):
             if waiting.done():
                 continue
             if error is None:
                 waiting.set_result(None)
             else:
                 waiting.set_exception(error)
+
+
+def _loaded(batch: list[Spooled], *, until: float) -> Iterator[Snapshot]:
+    """The snapshots of a batch, but for those of live calls that another engine has had since (`until` then)."""
+    for each in batch:
+        if each.body is None:
+            continue
+        try:
+            snapshot = Snapshot.load(each.body)
+            if snapshot.cdr is not None or each.spooled_at > until:
+                yield snapshot
+        except (orjson.JSONDecodeError, TypeError) as exc:
+            log.error("call in the spool not understood", call=each.call_id, error=str(exc))

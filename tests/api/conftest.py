@@ -3,22 +3,29 @@
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
+import pytest
 import pytest_asyncio
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from engine.accounts import Accounts
 from engine.api.app import Api, Keep, build
 from engine.api.dialects import DIALECTS
+from engine.api.door import Door
+from engine.api.lockout import Lockout
 from engine.core.request import CallRequest, Limits
 from engine.counts import Counts
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
 
-__all__ = ["Client", "SwitchDouble", "client", "database_url", "store", "switch"]
+__all__ = ["Client", "ClockDouble", "SwitchDouble", "client", "clock", "database_url", "store", "switch"]
 
 Client = TestClient[Any, Any]
+LOCKOUT_PER_MINUTE = 100
+PROXY = "127.0.0.9"
 
 
 @dataclass
@@ -44,6 +51,16 @@ class SwitchDouble:
         return f"{len(self.started):010x}"
 
 
+@dataclass
+class ClockDouble:
+    """Seconds that pass when told to."""
+
+    seconds: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def account(name: str, *, allowed_ips: tuple[str, ...] = ()) -> dict[str, Any]:
     """An applied account with the auth `secret of NAME`."""
     body = {
@@ -67,8 +84,20 @@ async def switch() -> SwitchDouble:
     return SwitchDouble()
 
 
+@pytest.fixture
+def clock() -> ClockDouble:
+    """The clock of the lock-out."""
+    return ClockDouble()
+
+
+def application(store: Any, switch: SwitchDouble, door: Door) -> web.Application:
+    """The application as it is served."""
+    limits = Limits(ring_seconds=30, max_talk_seconds=7200)
+    return build(Api(accounts=door.accounts, door=door, store=store, switch=switch, limits=limits), DIALECTS)
+
+
 @pytest_asyncio.fixture(loop_scope="function")
-async def client(store: Store, switch: SwitchDouble) -> AsyncIterator[Client]:
+async def client(store: Store, switch: SwitchDouble, clock: ClockDouble) -> AsyncIterator[Client]:
     """A client of the API, with account_1's headers."""
     accounts = Accounts()
     route = {"prefix": "91", "endpoints": ["PJSIP/{number}@carrier"]}
@@ -76,12 +105,16 @@ async def client(store: Store, switch: SwitchDouble) -> AsyncIterator[Client]:
         [
             account("account_1"),
             account("account_2"),
-            account("elsewhere", allowed_ips=("192.0.2.1",)),
+            account("elsewhere", allowed_ips=("192.0.2.0/24",)),
             {"kind": "route", "account_id": "", "id": "91", "position": 1, "body": route},
         ]
     )
-    limits = Limits(ring_seconds=30, max_talk_seconds=7200)
-    app = build(Api(accounts=accounts, store=store, switch=switch, limits=limits), DIALECTS)
+    door = Door(
+        accounts=accounts,
+        lockout=Lockout(LOCKOUT_PER_MINUTE, clock),
+        trusted_proxies=(ip_network(PROXY),),
+    )
+    app = application(store, switch, door)
     headers = {"account": "account_1", "auth": "secret of account_1"}
     async with TestClient(TestServer(app), headers=headers) as client:
         yield client

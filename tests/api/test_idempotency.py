@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
@@ -16,13 +18,16 @@ from aiohttp.test_utils import TestClient, TestServer
 from engine.accounts import Accounts
 from engine.api.app import Api, build
 from engine.api.dialects import DIALECTS
+from engine.api.door import Door
+from engine.api.lockout import Lockout
 from engine.ari.client import Ari
 from engine.core.request import Limits
 from engine.errors import StoreAway
 from engine.line import Line
 from engine.store.connection import connect
+from engine.store.ledger import Ledger
 from engine.store.postgres import Store
-from engine.store.writer import Writer
+from engine.store.spool import Spool
 from engine.switch import Switch
 from tests.api.conftest import Client, account
 from tests.ari.fake import FakeAsterisk
@@ -87,30 +92,35 @@ async def running(url: str, *, node: str = "n1", **account_1: Any) -> AsyncItera
     with pytest.MonkeyPatch.context() as patient:
         for name in PATIENCE:
             patient.setattr(name, 20.0)
-        async with _running(url, node, accounts, headers) as engine:
-            yield engine
+        with TemporaryDirectory() as state:
+            async with _running(url, node, accounts, headers, Path(state)) as engine:
+                yield engine
 
 
 @asynccontextmanager
-async def _running(url: str, node: str, accounts: Accounts, headers: dict[str, str]) -> AsyncIterator[Engine]:
+async def _running(
+    url: str, node: str, accounts: Accounts, headers: dict[str, str], state: Path
+) -> AsyncIterator[Engine]:
     async with (
         FakeAsterisk.run() as asterisk,
-        Store.open(url, node=node) as store,
+        Store.open(url, node=node, spool=Spool(state)) as store,
         Ari.open(url=asterisk.url, user="u", password="p", app=f"legwork-{node}") as ari,
         asyncio.TaskGroup() as tasks,
     ):
         asterisk.reply("GET channels", 200, [])
         asterisk.reply("GET bridges", 200, [])
         switch = Switch(ari, store, tasks, node=node)
+        await store.writer.own()
         services = [
             tasks.create_task(store.writer.run()),
-            tasks.create_task(ari.run(adopt=switch.adopt, note=switch.note)),
+            tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note)),
         ]
         async with asyncio.timeout(10):
             while not switch.ready:
                 await asyncio.sleep(0.01)
+        door = Door(accounts=accounts, lockout=Lockout(100), trusted_proxies=())
         limits = Limits(ring_seconds=30, max_talk_seconds=7200)
-        app = build(Api(accounts=accounts, store=store, switch=switch, limits=limits), DIALECTS)
+        app = build(Api(accounts=accounts, door=door, store=store, switch=switch, limits=limits), DIALECTS)
         async with TestClient(TestServer(app), headers=headers) as client:
             yield Engine(client, asterisk, store, switch)
         switch.close()
@@ -120,9 +130,10 @@ async def _running(url: str, node: str, accounts: Accounts, headers: dict[str, s
         await store.writer.close()
 
 
-@pytest.fixture
-def url(store: Store, database_url: str) -> str:
+@pytest_asyncio.fixture(loop_scope="function")
+async def url(database_url: str) -> str:
     """An empty database."""
+    await execute(database_url, "TRUNCATE applied, calls, legs, cdrs, idempotency_keys, nodes RESTART IDENTITY")
     return database_url
 
 
@@ -137,7 +148,8 @@ async def engine(url: str) -> AsyncIterator[Engine]:
 async def outage(engine: Engine, *, came_through: bool) -> AsyncIterator[None]:
     """Postgres loses its answer to the next call of that engine, and refuses it until the end."""
     writer = engine.store.writer
-    insert, connected = writer._insert_keyed, writer._connected
+    ledger = writer._ledger
+    insert, reach = ledger._insert_keyed, ledger.reach
     with pytest.MonkeyPatch.context() as away:
 
         async def refused() -> Any:
@@ -146,15 +158,15 @@ async def outage(engine: Engine, *, came_through: bool) -> AsyncIterator[None]:
         async def lost(*arguments: Any) -> Any:
             if came_through:
                 await insert(*arguments)
-            away.setattr(writer, "_connected", refused)
+            away.setattr(ledger, "reach", refused)
             raise TimeoutError
 
         away.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
-        away.setattr(writer, "_insert_keyed", lost)
+        away.setattr(ledger, "_insert_keyed", lost)
         assert (await engine.call())[0] == 503
         yield
-        away.setattr(writer, "_insert_keyed", insert)
-        away.setattr(writer, "_connected", connected)
+        away.setattr(ledger, "_insert_keyed", insert)
+        away.setattr(ledger, "reach", reach)
         async with asyncio.timeout(10):
             while writer.away:
                 await asyncio.sleep(0.02)
@@ -363,7 +375,7 @@ async def test_a_body_too_deep_to_be_compared_is_400(engine: Engine) -> None:
 async def test_a_call_id_that_was_used_before_costs_nobody_anything(
     engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await engine.store.writer.commit(ended(new_call("57362de4f0")), kept("its own"))
+    await engine.store.writer.accept(ended(new_call("57362de4f0")), kept("its own"))
     ids = iter(["57362de4f0", "57362de4f0", "0123456789"])
     monkeypatch.setattr("engine.switch.secrets.token_hex", lambda _: next(ids))
     status, body, mark = await engine.call()
@@ -440,7 +452,7 @@ async def test_without_a_key_each_request_is_a_call_and_the_store_is_not_asked(
         raise StoreAway
 
     monkeypatch.setattr(Store, "_fetch", must_not)
-    monkeypatch.setattr(Writer, "_insert_keyed", must_not)
+    monkeypatch.setattr(Ledger, "_insert_keyed", must_not)
     answers = [await asked(engine) for _ in range(2)]
     assert [(status, mark) for status, _, mark in answers] == [(200, None)] * 2
     assert answers[0][1] != answers[1][1]

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.store.ledger import Ledger
 from engine.store.postgres import Store
-from engine.store.writer import Writer
 from tests.api.conftest import Client, SwitchDouble
-from tests.api.test_idempotency import CALL, running
+from tests.api.test_idempotency import CALL, running, url
 from tests.store.test_store import new_call
+
+__all__ = ["url"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -38,8 +40,8 @@ def words(found: Iterable[tuple[str, frozenset[tuple[str, str]]]]) -> str:
     return " ".join(f"{name} {' '.join(value for _, value in each)}" for name, each in found)
 
 
-async def test_a_call_is_counted_from_its_start_to_its_outcome(store: Store, database_url: str) -> None:
-    async with running(database_url) as engine:
+async def test_a_call_is_counted_from_its_start_to_its_outcome(url: str) -> None:
+    async with running(url) as engine:
         before = await scraped(engine.client)
         await engine.call()
         during = await scraped(engine.client)
@@ -92,7 +94,7 @@ async def test_what_postgres_has_not_got_is_the_depth(
     monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
     assert (await scraped(client))["legwork_spool_depth", labels()] == 0
     with monkeypatch.context() as outage:
-        outage.setattr(Writer, "_insert", away)
+        outage.setattr(Ledger, "_insert", away)
         for number in range(3):
             store.writer.note(new_call(f"{number:010x}"))
         await asyncio.sleep(0.5)

@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 from aiohttp import WSMsgType, web
 
+STARTED = "2026-01-01T00:00:00.000+0000"
+
 
 class FakeAsterisk:
     """Answers REST over its websocket and over HTTP; keeps what it was asked."""
@@ -15,7 +17,9 @@ class FakeAsterisk:
     def __init__(self) -> None:
         self.url = ""
         self.requests: list[tuple[str, str, Any, str]] = []  # method, uri, body, "ws APP" or "http"
-        self.replies: dict[str, tuple[int, Any]] = {}  # by "METHOD path"
+        self.replies: dict[str, tuple[int, Any]] = {  # by "METHOD path"
+            "GET asterisk/info": (200, {"status": {"startup_time": STARTED}}),
+        }
         self.sockets: list[web.WebSocketResponse] = []
         self.connected_at: list[float] = []
         self.silent = False  # stop answering, pings included, as a frozen process does

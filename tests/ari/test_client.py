@@ -14,6 +14,10 @@ from tests.ari.fake import FakeAsterisk
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
 
+async def owned() -> None:
+    """Asterisk is ours."""
+
+
 class Ears:
     """What the client told its owner."""
 
@@ -35,7 +39,7 @@ class Ears:
 async def connected(fake: FakeAsterisk, ears: Ears) -> AsyncIterator[Ari]:
     """A client that runs and is ready."""
     async with Ari.open(url=fake.url, user="u", password="p", app="legwork-n1") as ari:
-        running = asyncio.create_task(ari.run(adopt=ears.adopt, note=ears.note))
+        running = asyncio.create_task(ari.run(owned=owned, adopt=ears.adopt, note=ears.note))
         await until(lambda: ari.ready)
         try:
             yield ari
@@ -135,7 +139,7 @@ async def test_events_are_held_while_calls_are_adopted() -> None:
     ears = Ears()
     ears.hold.clear()
     async with FakeAsterisk.run() as fake, Ari.open(url=fake.url, user="u", password="p", app="a") as ari:
-        running = asyncio.create_task(ari.run(adopt=ears.adopt, note=ears.note))
+        running = asyncio.create_task(ari.run(owned=owned, adopt=ears.adopt, note=ears.note))
         await until(lambda: ears.adopted)
         await fake.send({"type": "StasisStart"})
         await asyncio.sleep(0.1)
@@ -167,7 +171,7 @@ async def test_the_back_off_grows_and_is_never_the_same_twice() -> None:
                 return original()
 
             ari._connected = counted  # type: ignore[method-assign]
-            running = asyncio.create_task(ari.run(adopt=Ears().adopt, note=lambda _: None))
+            running = asyncio.create_task(ari.run(owned=owned, adopt=Ears().adopt, note=lambda _: None))
             await until(lambda: len(tries) == 4)
             running.cancel()
             await asyncio.wait([running])

@@ -1,10 +1,15 @@
 """ARI's JSON, as Asterisk 22.10.1 sends it, to events; commands to ARI's operations."""
 
+import ast
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.ari.codec import decode, encode
+from engine.ari.codec import decode, encode, variables
 from engine.ari.operations import OPERATIONS
 from engine.core import commands as c
 from engine.core import events as e
@@ -93,3 +98,88 @@ def test_each_command_is_an_operation_with_parameters_that_asterisk_knows(comman
     resource, nickname, arguments = encode(command, node="n1", call_id="57362de4f0", app="legwork-n1")
     prepared = OPERATIONS[resource][nickname].prepare(arguments)
     assert "n1-57362de4f0." in prepared.uri
+
+
+# What reaches Asterisk through `encode`, and no more: none of these sets a variable, but for create.
+NICKNAMES = {
+    ("channels", "create"),
+    ("channels", "dial"),
+    ("channels", "hangup"),
+    ("channels", "mute"),
+    ("channels", "unmute"),
+    ("channels", "ringStop"),
+    ("channels", "playWithId"),
+    ("bridges", "createWithId"),
+    ("bridges", "addChannel"),
+    ("bridges", "destroy"),
+}
+HOSTILE = st.text(max_size=40) | st.sampled_from(
+    ["15168148111\r\nX-Evil: 1", "15168148111\n", "١٥١٦٨١٤٨١١١", "${SHELL(id)}", "a\x00b", "", "1" * 300]
+)
+
+
+@given(
+    caller_id=HOSTILE | st.just("15168148111"), account_id=HOSTILE | st.just("account_1"), life_seconds=st.integers()
+)
+def test_a_variable_that_was_not_foreseen_is_never_set(caller_id: str, account_id: str, life_seconds: int) -> None:
+    command = c.CreateLeg(
+        leg="a1", endpoint="PJSIP/101", caller_id=caller_id, account_id=account_id, life_seconds=life_seconds
+    )
+    try:
+        _, _, arguments = encode(command, node="n1", call_id="57362de4f0", app="legwork-n1")
+    except ValueError:
+        return
+    set_to: Any = arguments["variables"]
+    assert set_to.keys() == {"CONNECTEDLINE(num)", "CHANNEL(accountcode)", "TIMEOUT(absolute)"}
+    for value in set_to.values():
+        assert value.isascii()
+        assert value.replace("_", "").replace("-", "").replace(".", "").isalnum() or set(value) <= set("._-")
+
+
+@pytest.mark.parametrize("name", ["PJSIP_HEADER(add,X)", "CALLERID(name)", "SHELL(id)", "connectedline(num)", ""])
+def test_another_variable_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="may not be set"):
+        variables({"TIMEOUT(absolute)": "1", name: "1"})
+
+
+def test_no_command_is_sent_that_could_set_another_variable() -> None:
+    sent = set()
+    for kind in vars(c).values():
+        if isinstance(kind, type) and issubclass(kind, c.Command) and kind not in (c.Command, c.LegCommand):
+            sample = {"leg": "a1", "legs": ("a1",), "bridge": 1, "cause": 16, "ring_seconds": 1, "life_seconds": 1}
+            texts = {"tone": "busy", "endpoint": "PJSIP/101", "caller_id": "15168148111", "account_id": "account_1"}
+            known = {field.name for field in dataclasses.fields(kind)}
+            command = kind(**{name: value for name, value in (sample | texts).items() if name in known})
+            if kind is not c.SaveIntent:  # for the store
+                sent.add(encode(command, node="n1", call_id="57362de4f0", app="legwork-n1")[:2])
+    assert sent == NICKNAMES
+
+
+# Operations that dial, set variables or move a channel into the dialplan: nothing of ours has a use for them.
+UNUSED = {
+    "originate",
+    "originateWithId",
+    "setChannelVar",
+    "setChannelVars",
+    "setGlobalVar",
+    "continueInDialplan",
+    "move",
+    "redirect",
+    "externalMedia",
+    "updateObject",
+    "loadModule",
+    "reloadModule",
+}
+
+
+def test_nothing_else_in_the_engine_could_dial_or_set_a_variable() -> None:
+    engine = Path(__file__).parents[2] / "engine"
+    for path in engine.rglob("*.py"):
+        if path.name == "operations.py":  # the table of all there are
+            continue
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        names |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        assert not names & UNUSED, path
+    known = {nickname for resource in OPERATIONS.values() for nickname in resource}
+    assert known >= UNUSED

@@ -26,6 +26,7 @@ from engine.core.events import (
     DeadlinePassed,
     Ended,
     Event,
+    Missed,
     NotPlaced,
     Pressed,
     Progressed,
@@ -243,6 +244,44 @@ def test_no_next_endpoint_after_ringing_or_a_refusal() -> None:
         call = call_of(request_of(customer=TWO_TRUNKS))
         orders = after(call, *A_ANSWERS, Created(leg="b1", at=105.1), *failure)
         assert [type(order) for order in orders] == [StopRing, PlayTone]
+
+
+@pytest.mark.parametrize(("leg", "before"), [("a", (Created(leg="a1", at=100.1),)), ("b", B_RINGS[:-1])])
+def test_a_dial_nobody_knows_the_fate_of_is_given_up_for_one_new_attempt(leg: str, before: tuple[Event, ...]) -> None:
+    call = call_of(request_of())
+    unknown = Refused(at=108, command=Dial(leg=f"{leg}1", ring_seconds=90), status=0)
+    assert after(call, *before, unknown) == [Hangup(leg=f"{leg}1", cause=16)]
+    save, create = call.note(Ended(leg=f"{leg}1", at=108.1, cause=16))
+    assert isinstance(create, CreateLeg)
+    assert (save, create.leg) == (SaveIntent(leg=f"{leg}2"), f"{leg}2")
+    call.note(Created(leg=f"{leg}2", at=108.2))
+    call.note(Refused(at=111.3, command=Dial(leg=f"{leg}2", ring_seconds=90), status=0))
+    orders = call.note(Ended(leg=f"{leg}2", at=111.4, cause=16))
+    assert not [order for order in orders if isinstance(order, CreateLeg)], "at most one"
+
+
+def test_a_number_that_rang_after_all_is_not_rung_again(call: Call) -> None:
+    call.start(100.0)
+    dial = call.note(Created(leg="a1", at=100.1))[0]
+    assert call.note(Refused(at=103.2, command=dial, status=0)) == [Hangup(leg="a1", cause=16)]
+    assert call.note(Rang(leg="a1", at=103.21)) == []
+    assert call.note(Ended(leg="a1", at=103.22, cause=16)) == []
+    assert call.over
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("end_not_seen", "answered; its end was not seen"),
+        ("asterisk_restart", "answered; then Asterisk was restarted"),
+    ],
+)
+def test_legs_found_gone_end_the_call_with_a_cause_of_their_own(call: Call, reason: str, words: str) -> None:
+    after(call, *B_ANSWERS, Missed(leg="b1", at=120, reason=reason), Missed(leg="a1", at=120, reason=reason))
+    record = cdr(call, node="n1")
+    assert call.release_reason == reason
+    assert (record.disposition, record.reason, record.ended_by, record.billsec) == ("ANSWER", words, "us", 10.0)
+    assert all(leg.estimated for leg in call.legs.values())
 
 
 def test_keys_the_destination_presses_are_kept_in_order(call: Call) -> None:

@@ -128,7 +128,7 @@ async def test_an_engine_that_can_not_start_says_why(monkeypatch: pytest.MonkeyP
     assert code == 1
     assert "LEGWORK_HTTP_PORT" in output
     assert "address already in use" in output
-    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/nothing")
+    monkeypatch.setenv("DATABASE_URL", lab["DATABASE_URL"].replace("/legwork?", "/nothing?"))
     code, output = await legwork("run")
     assert (code, output.count("\n")) == (1, 1)
     assert output.startswith("Postgres does not answer")

@@ -103,9 +103,9 @@ async def test_without_days_cdrs_stay_for_ever_and_expired_keys_go_all_the_same(
     store: Store, database_url: str
 ) -> None:
     await written(store, ended(new_call(at=0.0)))
-    await store.writer.commit(new_call("keyed00000"), kept("a"))
+    await store.writer.accept(new_call("keyed00000"), kept("a"))
     await execute(database_url, "UPDATE idempotency_keys SET expires_at = now()")
-    await store.writer.commit(new_call("keyed00001"), kept("b"))
+    await store.writer.accept(new_call("keyed00001"), kept("b"))
     await retention.sweep(store, cdr_days=0)
     assert await store.cdr("57362de4f0") is not None
     connection = await connect(database_url)

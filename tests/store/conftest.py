@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -11,6 +12,7 @@ import pytest_asyncio
 
 from engine.store.migrate import migrate
 from engine.store.postgres import Store
+from engine.store.spool import Spool
 from tests.live import lab
 
 
@@ -44,9 +46,9 @@ def database_url() -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="function")
-async def store(database_url: str) -> AsyncIterator[Store]:
+async def store(database_url: str, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store whose writer runs."""
-    async with Store.open(database_url, node="n1") as store:
+    async with Store.open(database_url, node="n1", spool=Spool(tmp_path / "state")) as store:
         await execute(database_url, "TRUNCATE applied, calls, legs, cdrs, idempotency_keys RESTART IDENTITY")
         writing = asyncio.create_task(store.writer.run())
         yield store

@@ -23,7 +23,7 @@ def kept(text: str, *, keep_seconds: int = 60) -> KeptAnswer:
 
 
 async def test_an_answer_is_kept_as_it_is(store: Store) -> None:
-    await store.writer.commit(new_call(), kept("a"))
+    await store.writer.accept(new_call(), kept("a"))
     assert await store.replay(key("a")) == Answer(200, '{"ü\\u0000": "a"}', replayed=True)
     assert await store.replay(key("b")) is None
     with pytest.raises(KeyReused):
@@ -31,10 +31,10 @@ async def test_an_answer_is_kept_as_it_is(store: Store) -> None:
 
 
 async def test_a_call_whose_key_was_taken_is_not_written_and_takes_no_other_with_it(store: Store) -> None:
-    await store.writer.commit(new_call("first00000"), kept("a"))
+    await store.writer.accept(new_call("first00000"), kept("a"))
     results = await asyncio.gather(
-        store.writer.commit(new_call("second0000"), kept("a")),
-        store.writer.commit(new_call("third00000"), kept("b")),
+        store.writer.accept(new_call("second0000"), kept("a")),
+        store.writer.accept(new_call("third00000"), kept("b")),
         store.writer.commit(new_call("fourth0000")),
         return_exceptions=True,
     )
@@ -46,7 +46,7 @@ async def test_a_call_whose_key_was_taken_is_not_written_and_takes_no_other_with
 async def test_a_call_whose_id_another_had_before_leaves_its_key_free(store: Store) -> None:
     await store.writer.commit(new_call())
     with pytest.raises(KeyTaken):  # the API then finds no answer, and tries again
-        await store.writer.commit(new_call(at=1688710099.0), kept("a"))
+        await store.writer.accept(new_call(at=1688710099.0), kept("a"))
     assert await store.replay(key("a")) is None
     (row, _), *rest = await store.live_calls()
     assert (row["requested_at"], rest) == (1688710079.5, [])
@@ -59,8 +59,8 @@ async def test_engines_take_keys_in_one_order_and_never_wait_in_a_ring(store: St
     async with other.transaction():
         await other.execute(take, "a")
         ours = asyncio.gather(
-            store.writer.commit(new_call("second0000"), kept("b")),
-            store.writer.commit(new_call("first00000"), kept("a")),
+            store.writer.accept(new_call("second0000"), kept("b")),
+            store.writer.accept(new_call("first00000"), kept("a")),
             return_exceptions=True,
         )
         await asyncio.sleep(0.3)
@@ -71,7 +71,7 @@ async def test_engines_take_keys_in_one_order_and_never_wait_in_a_ring(store: St
 
 async def test_what_is_written_after_the_first_commit_needs_no_key(store: Store) -> None:
     call = new_call()
-    await store.writer.commit(call, kept("a"))
+    await store.writer.accept(call, kept("a"))
     await execute(store._url, "DELETE FROM idempotency_keys")
     await store.writer.commit(call)
     assert len(await store.live_calls()) == 1
@@ -79,7 +79,7 @@ async def test_what_is_written_after_the_first_commit_needs_no_key(store: Store)
 
 async def test_keys_whose_time_is_over_are_deleted_and_no_others(store: Store) -> None:
     for number in range(5):
-        await store.writer.commit(new_call(f"{number:010x}"), kept(str(number), keep_seconds=0 if number < 3 else 60))
+        await store.writer.accept(new_call(f"{number:010x}"), kept(str(number), keep_seconds=0 if number < 3 else 60))
     assert await store.delete_expired_keys(2) == 2
     assert await store.delete_expired_keys(2) == 1
     assert await store.delete_expired_keys(2) == 0

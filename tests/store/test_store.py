@@ -12,10 +12,13 @@ from engine.core.call import Call
 from engine.core.events import Answered, Created, Ended
 from engine.core.flows import click2call
 from engine.core.rows import restore
-from engine.errors import IdTaken, StoreAway
-from engine.store.connection import connect
+from engine.errors import IdTaken, NotOwner, StoreAway
+from engine.main import _own
+from engine.store.connection import AWAY, connect
+from engine.store.ledger import Ledger, Predecessor
 from engine.store.postgres import Store
-from engine.store.writer import Writer
+from engine.store.queries import QUERIES
+from engine.store.snapshot import Snapshot
 from tests.core.conftest import request_of
 from tests.store.conftest import execute
 
@@ -65,13 +68,13 @@ async def test_an_ended_call_is_one_cdr_however_often_it_is_written(store: Store
 
 async def test_many_calls_at_once_share_commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     commits = []
-    original = Writer._insert
+    original = Ledger._insert
 
-    async def counted(self: Writer, connection: Any, calls: list[Call]) -> set[str]:
-        commits.append(len(calls))
-        return await original(self, connection, calls)
+    async def counted(self: Ledger, snapshots: list[Snapshot]) -> set[str]:
+        commits.append(len(snapshots))
+        return await original(self, snapshots)
 
-    monkeypatch.setattr(Writer, "_insert", counted)
+    monkeypatch.setattr(Ledger, "_insert", counted)
     calls = [new_call(f"{number:010x}") for number in range(100)]
     await asyncio.gather(*(store.writer.commit(call) for call in calls))
     assert sum(commits) == 100
@@ -100,14 +103,13 @@ async def test_while_postgres_is_away_nothing_is_lost_and_waiters_are_told(
 ) -> None:
     monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
     with monkeypatch.context() as outage:
-        outage.setattr(Writer, "_insert", away)
+        outage.setattr(Ledger, "_insert", away)
         refused = new_call("refused000")
         with pytest.raises(StoreAway):
-            await store.writer.commit(refused)
-        store.writer.forget(refused)
+            await store.writer.accept(refused)
         began = time.monotonic()
         with pytest.raises(StoreAway):  # known to be away: told at once
-            await store.writer.commit(new_call("refused001"))
+            await store.writer.accept(new_call("refused001"))
         assert time.monotonic() - began < 0.05
         store.writer.note(ended(new_call("kept000000")))
     async with asyncio.timeout(3):
@@ -127,10 +129,10 @@ async def test_after_an_outage_with_nothing_to_write_calls_are_taken_again(
 async def test_a_refused_call_whose_write_came_through_all_the_same_is_taken_back(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Writer._insert
+    original = Ledger._insert
 
-    async def written_and_lost(self: Writer, connection: Any, calls: list[Call]) -> set[str]:
-        await original(self, connection, calls)
+    async def written_and_lost(self: Ledger, snapshots: list[Snapshot]) -> set[str]:
+        await original(self, snapshots)
         raise TimeoutError
 
     await refuse(store, monkeypatch, insert=written_and_lost)
@@ -165,10 +167,9 @@ async def refuse(store: Store, monkeypatch: pytest.MonkeyPatch, *, insert: Any) 
     monkeypatch.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
     refused = new_call("refused000")
     with monkeypatch.context() as outage:
-        outage.setattr(Writer, "_insert", insert)
+        outage.setattr(Ledger, "_insert", insert)
         with pytest.raises(StoreAway):
-            await store.writer.commit(refused)
-        store.writer.forget(refused)
+            await store.writer.accept(refused)
 
 
 async def until_back(store: Store) -> None:
@@ -177,11 +178,85 @@ async def until_back(store: Store) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_beat_says_when_the_node_was_last_alive(store: Store) -> None:
-    await store.beat()
-    found = await store.last_beat()
+async def test_the_next_owner_learns_when_the_last_one_was_alive(database_url: str) -> None:
+    async with Store.open(database_url, node="n7") as first:
+        await first.writer.own()
+        assert first.writer.predecessor == Predecessor()
+        writing = asyncio.create_task(first.writer.run())
+        await first.note_asterisk(1000.0)
+        await first.writer.commit(new_call("0000000007"))  # behind the first beat
+        writing.cancel()
+        await first.writer.close()
+    async with Store.open(database_url, node="n7") as second:
+        await second.writer.own()
+        left = second.writer.predecessor
+        assert left.seen_at is not None
+        assert abs(left.seen_at - time.time()) < 3
+        assert left.asterisk_started_at == 1000.0
+        await second.writer.close()
+
+
+async def test_one_engine_owns_an_asterisk_and_the_next_waits_for_it(database_url: str) -> None:
+    async with Store.open(database_url, node="n8") as first, Store.open(database_url, node="n8") as second:
+        await first.writer.own()
+        with pytest.raises(NotOwner):
+            await second.writer.own()
+        waiting = asyncio.create_task(_own(second, wait=True))
+        await asyncio.sleep(0.7)
+        assert not waiting.done()
+        await first.writer.close()
+        async with asyncio.timeout(3):
+            await waiting
+        assert second.writer.lock.ours
+        await second.writer.close()
+
+
+async def test_a_connection_we_lost_is_not_another_owner(store: Store) -> None:
+    await store.writer.commit(new_call())
+    ledger = store.writer._ledger
+    zombie, ledger._connection = ledger._connection, None
+    async with asyncio.timeout(5):
+        while not ledger.there:  # by the next beat
+            await asyncio.sleep(0.02)
+            assert store.writer.lock.ours
+    assert zombie is not None
+    with pytest.raises(AWAY):
+        await zombie.fetchval("SELECT 1")
+
+
+async def test_an_owner_cut_off_writes_nothing_until_it_has_the_lock_again(store: Store, database_url: str) -> None:
+    over, live = new_call(), new_call("0000000001")
+    await asyncio.gather(store.writer.commit(over), store.writer.commit(live))
+    thief = await asyncpg.connect(database_url)
+    try:
+        await thief.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        async with asyncio.timeout(3):
+            while not await thief.fetchval(QUERIES["take_lock"], "legwork-n1"):
+                await asyncio.sleep(0.001)
+        live.note(Created(leg="a1", at=live.requested_at + 0.1))
+        store.writer.note(live)
+        store.writer.note(ended(over))
+        async with asyncio.timeout(5):
+            await store.writer.lock.lost()
+        with pytest.raises(StoreAway):
+            await store.writer.accept(new_call(call_id="0000000002"))
+        await asyncio.sleep(0.5)
+        assert await store.cdr(over.call_id) is None
+        await thief.execute("UPDATE legs SET rang_at = now() WHERE call_id = '0000000001'")  # its call now
+        await thief.execute("UPDATE nodes SET seen_at = now()")
+    finally:
+        await thief.close()
+    async with asyncio.timeout(5):
+        await store.writer.lock.held()
+        while await store.cdr(over.call_id) is None:  # a fact, whoever writes it down
+            await asyncio.sleep(0.02)
+    found = await store.call("0000000001")
     assert found is not None
-    assert abs(found - time.time()) < 2
+    assert found[1][0]["created_at"] is None  # ours was stale
+    assert found[1][0]["rang_at"] is not None
 
 
 async def test_reading_from_no_postgres_is_store_away(database_url: str) -> None:
@@ -232,17 +307,17 @@ async def test_a_hang_up_that_is_asked_for_tells_how_long_the_engine_has_been_si
     store: Store, database_url: str
 ) -> None:
     now = time.time()
-    await execute(database_url, "TRUNCATE nodes")
     await store.writer.commit(new_call(at=now - 100))
+    await execute(database_url, "UPDATE calls SET node = 'n9'")  # nobody beats for it
     asked = await store.order_hangup("57362de4f0")
     assert asked is not None
     assert asked["silent_seconds"] == pytest.approx(100, abs=2)  # it was there when the call began
-    await store.beat()
-    await execute(database_url, "UPDATE nodes SET seen_at = now() - interval '35 seconds'")
+    await execute(database_url, "INSERT INTO nodes VALUES ('n9', now() - interval '35 seconds')")
     asked = await store.order_hangup("57362de4f0")
     assert asked is not None
     assert asked["silent_seconds"] == pytest.approx(35, abs=1)
-    await written(store, ended(new_call(at=now - 100)))
+    await execute(database_url, "DELETE FROM nodes WHERE node = 'n9'")
+    await execute(database_url, "UPDATE calls SET ended_at = now()")
     assert await store.order_hangup("57362de4f0") is None
 
 

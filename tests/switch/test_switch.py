@@ -10,7 +10,9 @@ import pytest
 import pytest_asyncio
 
 from engine.ari.client import Ari
-from engine.errors import AsteriskAway
+from engine.core.call import Call
+from engine.core.flows import click2call
+from engine.errors import AsteriskAway, Draining
 from engine.store.postgres import Store
 from engine.switch import Switch
 from tests.ari.fake import FakeAsterisk
@@ -87,7 +89,7 @@ async def node(store: Store) -> AsyncIterator[Node]:
             asyncio.TaskGroup() as tasks,
         ):
             switch = Switch(ari, store, tasks, node="n1")
-            running = tasks.create_task(ari.run(adopt=switch.adopt, note=switch.note))
+            running = tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note))
             async with asyncio.timeout(3):
                 while not switch.ready:
                     await asyncio.sleep(0.01)
@@ -169,7 +171,85 @@ async def test_a_leg_that_ended_while_the_socket_was_cut_ends_its_call(node: Nod
     assert [leg["estimated"] for leg in cdr["legs"]] == [False, True]
 
 
-async def test_channels_and_bridges_of_ours_that_no_call_owns_are_ended(node: Node) -> None:
+async def test_the_calls_of_an_asterisk_that_was_restarted_end_with_a_cause_of_their_own(node: Node) -> None:
+    call_id = await node.switch.start(request_of())
+    await node.up(call_id)
+    node.asterisk.reply("GET asterisk/info", 200, {"status": {"startup_time": "2026-01-01T00:10:00.000+0000"}})
+    await node.asterisk.drop()
+    cdr = await node.cdr(call_id)
+    assert (cdr["disposition"], cdr["reason"]) == ("ANSWER", "answered; then Asterisk was restarted")
+
+
+async def test_a_leg_found_undialled_or_not_is_never_dialled_again(node: Node) -> None:
+    call_id = await node.switch.start(request_of())
+    await node.tell(f"{call_id}.a1", "StasisStart", "Down")
+    await node.asked(f"POST channels/n1-{call_id}.a1/dial")
+    node.asterisk.reply("GET channels", 200, [{"id": f"n1-{call_id}.a1", "state": "Down", "creationtime": stamp()}])
+    await node.asterisk.drop()
+    await node.asked(f"DELETE channels/n1-{call_id}.a1?reason_code=16")
+    await node.tell(f"{call_id}.a1", "ChannelDestroyed", "Down", cause=16)
+    await node.asked("POST channels/create", "POST channels/create")
+    await node.tell(f"{call_id}.a2", "StasisStart", "Down")
+    await node.asked(f"POST channels/n1-{call_id}.a2/dial")
+    assert node.operations.count(f"POST channels/n1-{call_id}.a1/dial") == 1
+
+
+async def test_an_engine_that_lost_its_lock_dials_nothing_and_begins_anew_with_it(node: Node) -> None:
+    call_id = await node.switch.start(request_of())
+    await node.up(call_id)
+    node.switch.step_down()
+    assert node.switch.live_calls("account_1") == 0
+    node.asterisk.reply("GET channels", 200, [{"id": f"n1-{call_id}.a1", "state": "Up", "creationtime": stamp()}])
+    async with asyncio.timeout(3):
+        while node.switch.live_calls("account_1") == 0:  # from the rows, once it is connected again
+            await asyncio.sleep(0.01)
+    await node.asked(f"DELETE channels/n1-{call_id}.a1?reason_code=16")
+
+
+async def test_a_drain_lets_what_rings_finish_and_takes_nothing_new(node: Node) -> None:
+    talking, ringing = await node.switch.start(request_of()), await node.switch.start(request_of())
+    await node.up(talking)
+    draining = asyncio.create_task(node.switch.drain())
+    await asyncio.sleep(0.1)
+    with pytest.raises(Draining):
+        await node.switch.start(request_of())
+    assert not draining.done()
+    await node.up(ringing)  # its customer's leg is still placed
+    async with asyncio.timeout(1):
+        await draining
+    assert node.switch.live_calls("account_1") == 2
+
+
+async def test_a_drain_ends_when_the_longest_ring_time_is_over(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.switch.DRAIN_GRACE_SECONDS", 0.1)
+    await node.switch.start(request_of(agent=replace(AGENT, ring_seconds=1), customer=replace(AGENT, ring_seconds=1)))
+    began = time.monotonic()
+    await node.switch.drain()
+    assert 1.0 < time.monotonic() - began < 1.5
+
+
+async def test_the_audit_ends_what_leaks(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.switch.AUDIT_SECONDS", 0.1)
+    monkeypatch.setattr("engine.switch.ORPHAN_SECONDS", 0.1)
+    lost = await node.switch.start(request_of())  # its end will not be heard of
+    await node.tell(f"{lost}.a1", "StasisStart", "Down")
+    await node.asked(f"POST channels/n1-{lost}.a1/dial")
+    node.asterisk.reply("GET channels", 200, [{"id": "n1-0000000000.a1", "state": "Up"}])
+    node.asterisk.reply("GET bridges", 200, [{"id": "n1-0000000000.1"}])
+    forgotten = Call(call_id="1111111111", request=request_of(), flow=click2call, requested_at=1e9, now=1e9)
+    forgotten.start(1e9)
+    await node.store.writer.commit(forgotten)
+    auditing = asyncio.create_task(node.switch.audit())
+    await node.asked("DELETE channels/n1-0000000000.a1", "DELETE bridges/n1-0000000000.1")
+    assert (await node.cdr(lost))["reason"] == "its end was not seen"
+    assert (await node.cdr("1111111111"))["disposition"] == "CONGESTION"
+    auditing.cancel()
+
+
+async def test_channels_and_bridges_of_ours_that_no_call_owns_are_ended(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.switch.ORPHAN_SECONDS", 0.1)
     strays = [{"id": f"n1-0000000000.a{n}", "state": "Up"} for n in range(25)]
     others = [{"id": "n2-0000000000.a1", "state": "Up"}, {"id": "1688710079.868", "state": "Up"}]
     node.asterisk.reply("GET channels", 200, strays + others)

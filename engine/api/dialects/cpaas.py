@@ -30,10 +30,13 @@ STATUS = {
     "in_flight": 409,
     "too_large": 413,
     "key_reused": 422,
+    "locked_out": 429,
     "over_capacity": 429,
     "unavailable": 503,
     "store_away": 503,
     "asterisk_away": 503,
+    "not_owner": 503,
+    "draining": 503,
 }
 
 STATISTICS = {

@@ -4,10 +4,10 @@ The agent is bridged to the customer's leg before it is dialled, so that it hear
 customer's network sends, and is muted until the answer, so that the customer's network hears nothing.
 """
 
-from engine.core.call import Call, next_endpoint
+from engine.core.call import RING, Call, next_endpoint
 from engine.core.causes import Disposition
 from engine.core.commands import Command, Mute, PlayTone, StopRing, Unmute
-from engine.core.events import Answered, Created, DeadlinePassed, Ended, Event, NotPlaced, TakenBack
+from engine.core.events import Answered, Created, DeadlinePassed, Ended, Event, Missed, NotPlaced, TakenBack
 from engine.core.leg import Leg
 
 TONE_SECONDS = 3.0
@@ -41,15 +41,15 @@ def decide(call: Call, event: Event) -> list[Command]:
         case DeadlinePassed(name="tone"):
             return call.release("customer_not_reached")
         case DeadlinePassed(name=name):
-            return call.hang_up(call.legs[name.removeprefix("ring:")], "ring_time")
-        case Ended(leg=name) | NotPlaced(leg=name):
+            return call.hang_up(call.legs[name.removeprefix(RING)], "ring_time")
+        case Ended(leg=name) | Missed(leg=name) | NotPlaced(leg=name):
             return _ended(call, call.legs[name], agent)
         case _:
             return []
 
 
 def _ended(call: Call, leg: Leg, agent: Leg) -> list[Command]:
-    following = next_endpoint(leg, call.request.party(leg.side).endpoints)
+    following = next_endpoint(call, leg)
     if leg.side == "customer" and call.bridged_at is None:
         if following:
             return call.place("customer", endpoint=following, originator=agent)
@@ -57,7 +57,8 @@ def _ended(call: Call, leg: Leg, agent: Leg) -> list[Command]:
     if leg.side == "agent" and leg.answered_at is None and following:
         return call.place("agent", endpoint=following)
     ended_by = leg.side if leg.ended_by == "party" else leg.ended_by
-    return call.release("hung_up" if leg.answered_at else "agent_not_reached", ended_by=ended_by)
+    reason = "hung_up" if leg.answered_at else "agent_not_reached"
+    return call.release(leg.hangup_reason or reason if leg.estimated else reason, ended_by=ended_by)
 
 
 def _say_failure(call: Call, leg: Leg, agent: Leg) -> list[Command]:

@@ -1,0 +1,68 @@
+"""The one way in: a route is closed, but for the open ones, until an account has proven itself."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from engine.accounts import Accounts
+from engine.api import address
+from engine.api.dialect import Dialect
+from engine.api.lockout import Lockout
+from engine.core.account import Account, Network
+from engine.errors import Unauthorised
+
+ACCOUNT: web.RequestKey[Account] = web.RequestKey("account", Account)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Who is let in: from where, not too often wrong, and with which account's secret."""
+
+    accounts: Accounts
+    lockout: Lockout
+    trusted_proxies: Sequence[Network] = ()
+
+    def admit(self, request: web.Request, dialect: Dialect) -> Account:
+        """The account that asks. Raises `Unauthorised`, `LockedOut`."""
+        forwarded_for = request.headers.getall("X-Forwarded-For", ())
+        source = address.client(request.remote, forwarded_for, trusted=self.trusted_proxies)
+        self.lockout.check(source)
+        identity = dialect.identify(request.headers)
+        try:
+            account = self.accounts.authenticate(dialect.name, identity.account_id, identity.secret)
+            if account.allowed_ips and not address.within(source, account.allowed_ips):
+                raise Unauthorised
+        except Unauthorised:
+            log.info("stranger refused", dialect=dialect.name, address=str(source))
+            if self.lockout.note(source):
+                log.warning("address locked out", address=str(source))
+            raise
+        return account
+
+
+def closed(door: Door, dialects: Mapping[str, Dialect], *, open_paths: Collection[str]) -> Any:
+    """Lets a request through to an open path, or to a path of a dialect with the account it is from.
+
+    A route that is neither does not exist for anybody: a new one has to say who may use it.
+    """
+
+    @web.middleware
+    async def admit(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        if resource is None or resource.canonical in open_paths:  # None: the router's own 404 and 405
+            return await handler(request)
+        dialect = dialects.get(resource.canonical)
+        if dialect is None:
+            log.error("route without a rule", path=resource.canonical)
+            raise web.HTTPNotFound
+        request[ACCOUNT] = door.admit(request, dialect)
+        return await handler(request)
+
+    return admit

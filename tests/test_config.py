@@ -1,0 +1,47 @@
+"""Settings of strangers and secrets, as the environment and the file give them."""
+
+import os
+import subprocess
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from engine import config
+from engine.errors import WrongConfig
+
+LEGWORK = Path(__file__).resolve().parents[1] / ".venv/bin/legwork"
+
+
+def test_proxies_are_a_list_in_the_environment_and_in_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert config.load().trusted_proxies == ()
+    expected = (ip_network("127.0.0.1/32"), ip_network("10.0.0.0/28"), ip_network("2001:db8::/64"))
+    file = tmp_path / "legwork.toml"
+    file.write_text('trusted_proxies = ["127.0.0.1", "10.0.0.0/28", "2001:db8::/64"]\n')
+    monkeypatch.setenv("LEGWORK_CONFIG", str(file))
+    assert config.load().trusted_proxies == expected
+    monkeypatch.setenv("LEGWORK_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/28,2001:db8::/64")
+    assert config.load().trusted_proxies == expected
+
+
+@pytest.mark.parametrize("value", ["10.0.0.1/8", "proxy.example.org", "*"])
+def test_a_proxy_that_is_no_network_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LEGWORK_TRUSTED_PROXIES", value)
+    with pytest.raises(WrongConfig, match="trusted_proxies"):
+        config.load()
+
+
+def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEGWORK_SECRET_KEY", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+    monkeypatch.setenv("LEGWORK_ARI_PASSWORD", "5d0c2e0b7a9f4c1e")
+    shown = repr(config.load())
+    assert "0f1e2d3c" not in shown
+    assert "5d0c2e0b" not in shown
+
+
+def test_the_engine_does_not_run_with_the_http_parser_in_python() -> None:
+    done = subprocess.run(
+        [LEGWORK, "run"], env=os.environ | {"AIOHTTP_NO_EXTENSIONS": "1"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "aiohttp runs without its C parser" in done.stderr.replace("\n", " ")

@@ -1,0 +1,85 @@
+"""What the doctor sees of open ports and of ARI's password."""
+
+import asyncio
+import socket
+from collections.abc import Coroutine
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import doctor
+from engine.config import Settings
+
+HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+TAIL = "00000000:00000000 00:00000000 00000000     0        0 1 1 0000000000000000 100 0 0 10 0\n"
+
+
+def settings(**values: str) -> Settings:
+    return Settings.model_validate({"ari_url": "http://127.0.0.1:8088", **values})
+
+
+def outcome(check: Coroutine[Any, Any, str]) -> tuple[str, str]:
+    """What a check found, and what to do."""
+    try:
+        return asyncio.run(check), ""
+    except doctor.Failed as exc:
+        return exc.found, exc.fix
+
+
+@pytest.mark.parametrize(
+    ("family", "host"),
+    [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1"), (socket.AF_INET6, "::")],
+)
+def test_the_kernel_lists_what_listens(family: socket.AddressFamily, host: str) -> None:
+    with socket.socket(family) as listener:
+        try:
+            listener.bind((host, 0))
+        except OSError:
+            pytest.skip(f"this host has no {host}")
+        port = listener.getsockname()[1]
+        assert (ip_address(host), port) not in doctor.listening(Path("/proc/net"))
+        listener.listen()
+        assert (ip_address(host), port) in doctor.listening(Path("/proc/net"))
+
+
+@pytest.mark.parametrize(
+    ("local", "state", "found", "fix"),
+    [
+        ("0100007F:1F98", "0A", "8088 and 5038 on loopback at most", ""),
+        ("00000000:1F98", "0A", "port 8088 listens on 0.0.0.0", "bindaddr=127.0.0.1 in http.conf"),
+        ("0A0200C0:1F98", "0A", "port 8088 listens on 192.0.2.10", "http.conf"),
+        ("00000000:13AE", "0A", "port 5038 listens on 0.0.0.0", "manager.conf, or enabled=no"),
+        ("00000000:13AE", "01", "8088 and 5038 on loopback at most", ""),  # a connection, nobody listening
+        ("00000000:1F90", "0A", "8088 and 5038 on loopback at most", ""),  # another program's port
+    ],
+)
+def test_an_open_port_is_named_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local: str, state: str, found: str, fix: str
+) -> None:
+    (tmp_path / "tcp").write_text(f"{HEAD}   0: {local} 00000000:0000 {state} {TAIL}")
+    (tmp_path / "tcp6").write_text(HEAD)
+    ports = doctor.listening(tmp_path)
+    monkeypatch.setattr(doctor, "listening", lambda _: ports)
+    seen = outcome(doctor._ports(settings()))
+    assert seen[0] == found
+    assert fix in seen[1]
+
+
+@pytest.mark.parametrize(
+    ("password", "found"),
+    [
+        ("", "is shorter than 16 characters"),
+        ("legwork", "is the user's name"),
+        ("asterisk", "is a sample out of a document"),
+        ("peekaboo", "is a sample out of a document"),
+        ("hunter2", "is shorter than 16 characters"),
+        ("5d0c2e0b7a9f4c1e5d0c2e0b7a9f4c1e", "32 characters"),
+    ],
+)
+def test_a_weak_password_is_named_and_not_printed(password: str, found: str) -> None:
+    seen = outcome(doctor._password(settings(ari_user="legwork", ari_password=password)))
+    assert seen[0] == found
+    assert bool(seen[1]) == (found != "32 characters")
+    assert "32" not in seen[0] or "5d0c" not in seen[0]
