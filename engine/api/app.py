@@ -104,7 +104,7 @@ class Api:
 def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     """The application with every dialect's routes, `/healthz`, `/readyz` and `/metrics`."""
     dialects = tuple(dialects)
-    once = Once(api.store.replay)
+    once = Once(lambda key: api.store.replay(key))
     paths = {operation.path: dialect for dialect in dialects for operation in dialect.operations}
     door = closed(api.door, paths, open_paths=OPEN)
     app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(api.switch.counts, dialects), door])
@@ -234,7 +234,7 @@ def _readyz(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
 
 
 def _metrics(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
-    metrics = Metrics(api.switch.counts, api.switch, api.store.writer)
+    metrics = Metrics(api.switch.counts, api.switch, depth=lambda: api.store.writer.depth)
 
     async def scrape(_: web.Request) -> web.Response:
         text = metrics.text(postgres=await _answers(api.store))

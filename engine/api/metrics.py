@@ -1,6 +1,6 @@
 """What `/metrics` says, in Prometheus's text format: collected when it is asked for, and only then."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from itertools import accumulate
 from typing import Protocol
@@ -30,21 +30,13 @@ class Live(Protocol):
         """How many calls are on, and how many legs with a channel."""
 
 
-class Spool(Protocol):
-    """Whoever holds what Postgres has not got yet."""
-
-    @property
-    def depth(self) -> int:
-        """How many calls are in it."""
-
-
 class Metrics(Collector):
-    """One engine's metrics, in a registry of their own."""
+    """One engine's metrics, in a registry of their own; `depth` is how many calls are in the spool."""
 
-    def __init__(self, counts: Counts, live: Live, spool: Spool) -> None:
+    def __init__(self, counts: Counts, live: Live, *, depth: Callable[[], int]) -> None:
         self._counts = counts
         self._live = live
-        self._spool = spool
+        self._depth = depth
         self._postgres = False
         self._version = version("legwork")
         self._registry = CollectorRegistry()
@@ -75,7 +67,7 @@ class Metrics(Collector):
         yield _counter(
             "legwork_requests_refused", "Requests refused, by error code.", ("dialect", "code"), counts.refusals.items()
         )
-        yield _gauge("legwork_spool_depth", "Calls in the spool, which Postgres has not got yet.", self._spool.depth)
+        yield _gauge("legwork_spool_depth", "Calls in the spool, which Postgres has not got yet.", self._depth())
         yield _counter("legwork_adopt_runs", "How often calls were adopted.", (), [((), counts.adopt_runs)])
         yield _histogram(counts.lag)
         yield _gauge("legwork_asterisk_up", "Whether Asterisk can be told to dial.", self._live.ready)
