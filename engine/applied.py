@@ -145,6 +145,7 @@ class Account(Item):
     attempts_per_day: int = Field(1000, ge=0)
     requests_per_destination: int = Field(3, ge=0)
     calling_hours: CallingHours | None = None
+    same_request_seconds: int = Field(0, ge=0, le=86400)
     credentials: dict[str, dict[str, str]] = {}
     agent: list[Agent] = []
     group: list[Group] = []

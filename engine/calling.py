@@ -57,7 +57,7 @@ async def follow(
             live.update(screen.call_progress(spinner, call_id, found, legs))
             talked = screen.seconds_since(found["bridged_at"]) if found else None
             if talk_seconds is not None and not asked and talked is not None and talked >= talk_seconds:
-                asked = await store.order_hangup(call_id)
+                asked = await store.order_hangup(call_id) is not None
             if interrupted.is_set():
                 return None
             await asyncio.sleep(POLL_SECONDS)

@@ -24,6 +24,7 @@ EXIT_FAILED = 1
 EXIT_NOT_REACHED = 3
 EXIT_NOT_FOUND = 4
 EXIT_INTERRUPTED = 130
+AWAY_SECONDS = 6  # beats that did not come
 
 app = typer.Typer(
     help=(
@@ -196,11 +197,15 @@ def cdr(request_id: str, as_json: Json = False) -> None:
 
 @app.command()
 def hangup(call_id: str) -> None:
-    """End a live call."""
+    """End a live call. One that is over already is no error."""
 
     async def work(store: Store) -> None:
-        if not await store.order_hangup(call_id):
-            raise NotFound(f"there is no live call {call_id}")
+        asked = await store.order_hangup(call_id)
+        if asked is None:
+            await _say_it_is_over(store, call_id)
+        elif asked["silent_seconds"] > AWAY_SECONDS:
+            silent = f"engine {asked['node']} has not been heard of for {asked['silent_seconds']:.0f} s"
+            raise Unavailable(f"call {call_id} is not ended yet: {silent}; it ends the call when it is back")
 
     _with_store(work)
 
@@ -279,6 +284,15 @@ def _with_store(work: Callable[[Store], Coroutine[Any, Any, None]], *, migrating
         raise Unavailable(f"Postgres does not answer: {exc or type(exc).__name__}") from exc
     except asyncpg.UndefinedTableError as exc:
         raise WrongConfig("the database is empty: run legwork apply FILE first") from exc
+
+
+async def _say_it_is_over(store: Store, call_id: str) -> None:
+    found = await store.call(call_id)
+    if found is None:
+        raise NotFound(f"there is no call {call_id}")
+    cdr = await store.cdr(call_id)
+    outcome = f": {cdr['disposition']} ({cdr['reason']})" if cdr else ""
+    out.print(f"call {call_id} was over at {screen.clock(found[0]['ended_at'])} already{outcome}", highlight=False)
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str, str]:

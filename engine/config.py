@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "LEGWORK_DATABASE_URL"))
     ring_seconds: int = Field(30, ge=1, le=300)
     max_talk_seconds: int = Field(7200, ge=1, le=86400)
+    cdr_retention_days: int = Field(0, ge=0, le=36500, description="how long CDRs are kept; 0: for ever")
 
     @property
     def limits(self) -> Limits:

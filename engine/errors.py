@@ -6,7 +6,10 @@ __all__ = [
     "AsteriskAway",
     "Draining",
     "IdTaken",
+    "InFlight",
     "InvalidRequest",
+    "KeyReused",
+    "KeyTaken",
     "LockedOut",
     "NotFound",
     "NotOwner",
@@ -90,6 +93,24 @@ class IdTaken(Refusal):
     """this call id has been used before"""
 
     code = "id_taken"
+
+
+class InFlight(Refusal):
+    """the request with this Idempotency-Key is still being carried out"""
+
+    code = "in_flight"
+
+
+class KeyReused(Refusal):
+    """this Idempotency-Key was used for another request"""
+
+    code = "key_reused"
+
+
+class KeyTaken(Refusal):
+    """another engine has just carried out a request with this Idempotency-Key"""
+
+    code = "key_taken"
 
 
 class WrongConfig(Refusal):

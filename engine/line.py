@@ -57,6 +57,11 @@ class Line:
         self._reaction_seconds: list[float] = []  # an event's arrival to the next command's send
         self._commit_seconds: list[float] = []  # of Postgres, before a leg is created; told apart
 
+    @property
+    def channels(self) -> int:
+        """How many of its legs have a channel."""
+        return sum(leg.created_at is not None and not leg.over for leg in self.call.legs.values())
+
     def note(self, event: e.Event, *, arrived: float | None = None) -> None:
         """Take an event in: note it, log it, write it, do what follows from it."""
         try:

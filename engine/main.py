@@ -23,6 +23,7 @@ from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.gate import Gate
+from engine.services import audit, lag, retention
 from engine.store import embedded, migrate
 from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store
@@ -87,10 +88,12 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 ),
                 tasks.create_task(store.writer.run(), name="writer"),
                 tasks.create_task(_step_down(store, switch), name="ownership"),
-                tasks.create_task(switch.audit(), name="audit"),
+                tasks.create_task(audit.run(switch), name="audit"),
                 tasks.create_task(_follow_hints(store, accounts, gate, switch), name="hints"),
                 tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
+                tasks.create_task(lag.run(switch.counts.lag), name="lag"),
+                tasks.create_task(retention.run(store, cdr_days=settings.cdr_retention_days), name="retention"),
             ]
             if not settings.database_url:
                 services.append(tasks.create_task(_keep_embedded(settings), name="embedded postgres"))

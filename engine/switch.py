@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -18,23 +18,23 @@ from engine.clock import AlarmClock
 from engine.core import events as e
 from engine.core.call import RING, Call
 from engine.core.flows import FLOWS
+from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, split
 from engine.core.reconcile import UP, reconcile
 from engine.core.request import CallRequest
 from engine.core.rows import restore
+from engine.counts import Counts
 from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
 from engine.gate import Gate
 from engine.line import Line, Node
 from engine.store.postgres import Store
+from engine.sweep import Sweep
 
 ID_BYTES = 5
 ID_ATTEMPTS = 5
 ORPHAN_SECONDS = 5.0  # so long nobody may own a channel before it is hung up
-AUDIT_SECONDS = 60.0
 DRAIN_GRACE_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.25  # while we are deaf, nobody is given up for not answering
-ORPHANS_AT_ONCE = 10  # a mass hang-up drops SIP requests: so many, then a pause
-ORPHANS_PAUSE_SECONDS = 0.1
 
 log = structlog.get_logger()
 
@@ -48,8 +48,10 @@ class Switch:
         self._tasks = tasks
         self._node = node
         self._gate = gate
+        self._sweep = Sweep(ari, store, owned=self._owns)
         self._lines: dict[str, Line] = {}
         self._live: Counter[str] = Counter()
+        self.counts = Counts()
         self._clock = AlarmClock(self._deadline)
         self._restored = False
         self._asterisk_started_at: float | None = None
@@ -69,8 +71,15 @@ class Switch:
         """How many calls of that account are on."""
         return self._live[account_id]
 
-    async def start(self, request: CallRequest) -> str:
-        """Begin a call, if the gate lets it: its id, once its intent is committed. Raises `Refusal`."""
+    def on_the_line(self) -> tuple[int, int]:
+        """How many calls are on, and how many legs with a channel."""
+        return len(self._lines), sum(line.channels for line in self._lines.values())
+
+    async def start(self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None) -> str:
+        """Begin a call, if the gate lets it: its id, once it is committed with what `keep` makes of that id.
+
+        Raises `Refusal`.
+        """
         self._require_ready()
         asking = call = self._new_call(request)
         try:
@@ -80,13 +89,14 @@ class Switch:
                 _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
                 self._live[request.account_id] += 1
                 try:
-                    await self._store.writer.accept(call)
+                    await self._store.writer.accept(call, keep(call.call_id) if keep else None)
                 except IdTaken:
                     call = self._new_call(request)
                     continue
                 finally:
                     self._live[request.account_id] -= 1
                 line = self._open(call)  # from here on it is adopted with the others
+                self.counts.calls_started[request.kind] += 1
                 log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
                 line.post(commands)
                 return call.call_id
@@ -134,7 +144,7 @@ class Switch:
         missed = "asterisk_restart" if restarted else "end_not_seen"
         states = census.states()
         answered = await answered_at(self._ari, self._node, self._unheard(states))
-        channels, bridges = census.orphans(self._lines.__contains__)
+        channels, bridges = census.orphans(self._owns)
         log.info(
             "calls adopted", calls=len(self._lines), orphans=len(channels), stale_bridges=len(bridges), missed=missed
         )
@@ -144,8 +154,9 @@ class Switch:
             told = answered.get(line.call.call_id, {})
             for event in reconcile(line.call, found, at=now, seen_at=seen_at or now, answered_at=told, missed=missed):
                 line.note(event)
+        self.counts.adopt_runs += 1
         self._spawn(self._note_asterisk(census.started_at), "note asterisk")
-        self._spawn(self._sweep(census, after_seconds=ORPHAN_SECONDS), "sweep")
+        self._spawn(self._sweep.after(ORPHAN_SECONDS, census), "sweep")
         crash.reached("adopt.reconciled")
 
     def step_down(self) -> None:
@@ -167,14 +178,28 @@ class Switch:
                     await self._quiet.wait()
 
     async def audit(self) -> None:
-        """Each minute, compare Asterisk's list, the calls in memory and the rows; end what leaks."""
-        while True:
-            await asyncio.sleep(AUDIT_SECONDS)
-            if self.ready:
-                try:
-                    await self._audit()
-                except (ConnectionError, StoreAway) as exc:
-                    log.warning("audit not made", error=str(exc))
+        """Compare Asterisk's list, the calls in memory and the rows, twice; what is wrong both times is ended.
+
+        Raises `ConnectionError`, `StoreAway`.
+        """
+        first = await Census.take(self._ari, node=self._node)
+        rows = [(row, legs) for row, legs in await self._store.live_calls() if row["call_id"] not in self._lines]
+        suspects = [leg for leg in self._open_legs() if leg not in first.channels]
+        await self._sweep.after(ORPHAN_SECONDS, first)
+        second = await Census.take(self._ari, node=self._node)
+        live = {row["call_id"] for row, _ in await self._store.live_calls()}
+        leaked = [(row, legs) for row, legs in rows if row["call_id"] in live - self._lines.keys()]
+        gone = [leg for leg in suspects if leg in self._open_legs() and leg not in second.channels]
+        if leaked or gone:
+            log.error("audit found leaks", rows=[row["call_id"] for row, _ in leaked], legs=gone)
+        for row, legs in leaked:
+            if line := self._take_over(row, legs):
+                for event in reconcile(line.call, {}, at=time.time(), seen_at=time.time()):
+                    line.note(event)
+        for leg in gone:
+            call_id, name = split(self._node, leg) or ("", "")
+            if found := self._lines.get(call_id):
+                found.note(e.Missed(leg=name, at=time.time(), reason="end_not_seen"))
 
     def close(self) -> None:
         """Stop commanding; live calls stay in Asterisk for the next engine."""
@@ -209,6 +234,7 @@ class Switch:
         self._clock.set(call.call_id, call.deadline)
         if call.over:
             self._close(line)
+            self.counts.note_ended(call)
             line.log_end()
         if self.draining and not self._ringing():
             self._quiet.set()
@@ -219,7 +245,7 @@ class Switch:
         if line is not None and leg is not None and not leg.over:
             line.note(event, arrived=arrived)
         elif isinstance(event, e.Created):  # created too late: nobody waits for it any more
-            self._spawn(self._hang_up_orphans([leg_id(self._node, call_id, event.leg)]), "late leg")
+            self._spawn(self._sweep.hang_up([leg_id(self._node, call_id, event.leg)]), "late leg")
 
     def _deadline(self, call_id: str) -> None:
         line = self._lines.get(call_id)
@@ -263,26 +289,8 @@ class Switch:
         except StoreAway:
             log.info("start of Asterisk not noted: the store is away")
 
-    async def _audit(self) -> None:
-        """What is missing, or too much, at two looks is no race."""
-        first = await Census.take(self._ari, node=self._node)
-        rows = [(row, legs) for row, legs in await self._store.live_calls() if row["call_id"] not in self._lines]
-        suspects = [leg for leg in self._open_legs() if leg not in first.channels]
-        await self._sweep(first, after_seconds=ORPHAN_SECONDS)
-        second = await Census.take(self._ari, node=self._node)
-        live = {row["call_id"] for row, _ in await self._store.live_calls()}
-        leaked = [(row, legs) for row, legs in rows if row["call_id"] in live - self._lines.keys()]
-        gone = [leg for leg in suspects if leg in self._open_legs() and leg not in second.channels]
-        if leaked or gone:
-            log.error("audit found leaks", rows=[row["call_id"] for row, _ in leaked], legs=gone)
-        for row, legs in leaked:
-            if line := self._take_over(row, legs):
-                for event in reconcile(line.call, {}, at=time.time(), seen_at=time.time()):
-                    line.note(event)
-        for leg in gone:
-            call_id, name = split(self._node, leg) or ("", "")
-            if found := self._lines.get(call_id):
-                found.note(e.Missed(leg=name, at=time.time(), reason="end_not_seen"))
+    def _owns(self, call_id: str) -> bool:
+        return call_id in self._lines
 
     def _unheard(self, states: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
         """The call and leg of each that is up though nobody heard it answer."""
@@ -305,25 +313,6 @@ class Switch:
     def _ringing(self) -> list[Line]:
         """The lines where not both talk."""
         return [line for line in self._lines.values() if line.call.bridged_at is None]
-
-    async def _sweep(self, census: Census, *, after_seconds: float) -> None:
-        """End what was there at that census and has no owner still; nothing while the store can not be read."""
-        await asyncio.sleep(after_seconds)
-        try:
-            await self._store.ping()
-        except StoreAway:
-            return
-        channels, bridges = census.orphans(self._lines.__contains__)
-        await self._hang_up_orphans(channels)
-        for bridge in bridges:
-            await self._ari.bridges.destroy(bridgeId=bridge)
-
-    async def _hang_up_orphans(self, channels: list[str]) -> None:
-        for position, channel in enumerate(channels, start=1):
-            log.warning("orphan hung up", channel=channel)
-            await self._ari.channels.hangup(channelId=channel)
-            if position % ORPHANS_AT_ONCE == 0:
-                await asyncio.sleep(ORPHANS_PAUSE_SECONDS)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = self._tasks.create_task(work, name=name)

@@ -207,3 +207,11 @@ def test_a_caller_id_is_ascii_digits_and_nothing_else(file: Path, caller_id: str
     file.write_text(GOOD.replace('["15168148111"]', f'["{caller_id}"]'))
     with pytest.raises(WrongConfig, match=r"account\.0\.caller_ids\.0"):
         applied.read(file, Seal())
+
+
+@pytest.mark.parametrize(("line", "seconds"), [("", 0), ("same_request_seconds = 5\n", 5)])
+def test_an_account_may_want_the_same_request_to_be_the_same_call(file: Path, line: str, seconds: int) -> None:
+    file.write_text(GOOD.replace('region = "IN"\n', 'region = "IN"\n' + line))
+    accounts = Accounts()
+    accounts.replace(applied.read(file, Seal()))
+    assert accounts.accounts["account_1"].same_request_seconds == seconds

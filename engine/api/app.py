@@ -13,16 +13,20 @@ from aiohttp.http_exceptions import HttpProcessingError
 from engine.accounts import Accounts
 from engine.api.dialect import Body, Dialect, Operation, Surroundings
 from engine.api.door import ACCOUNT, Door, closed
+from engine.api.metrics import CONTENT_TYPE, Metrics
+from engine.api.once import Once
 from engine.core.account import Account
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
+from engine.core.idempotency import HEADER, REPLAYED, Answer, KeptAnswer, Key, key_of
 from engine.core.request import CallRequest, Limits
+from engine.counts import Counts
 from engine.errors import InvalidRequest, LockedOut, NotFound, Refusal, Unavailable
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
 BODY_SECONDS = 5
 RETRY_AFTER_SECONDS = 5
-OPEN = ("/healthz", "/readyz")  # for anybody: they tell nothing of any account
+OPEN = ("/healthz", "/readyz", "/metrics")  # for anybody: they tell nothing of any account
 LOGGED_PATH = 100
 RETRY_LATER = ("over_capacity", "unavailable", "stopped", "store_away", "asterisk_away", "not_owner", "draining")
 
@@ -41,15 +45,23 @@ class TooLarge(Refusal):
     code = "too_large"
 
 
+Keep = Callable[[str], KeptAnswer]
+
+
 class Switch(Protocol):
     """What the API needs of the switch."""
+
+    counts: Counts
 
     @property
     def ready(self) -> bool:
         """Whether Asterisk can be told to dial."""
 
-    async def start(self, request: CallRequest) -> str:
-        """Begin a call; its request id."""
+    def on_the_line(self) -> tuple[int, int]:
+        """How many calls are on, and how many legs with a channel."""
+
+    async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
+        """Begin a call, committed with the answer that `keep` makes of its request id; that id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +74,12 @@ class Api:
     switch: Switch
     limits: Limits
 
-    async def answer(self, account: Account, ask: Ask) -> Any:
+    async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
         """What was asked for, within that account."""
         account_id = account.account_id
         match ask:
             case StartCall(request=request):
-                return await self.switch.start(request)
+                return await self.switch.start(request, keep=keep)
             case CdrByRequestId(request_id=request_id):
                 return await self._cdr(account_id, request_id)
             case CdrsByDate(since=since, until=until, count=count, offset=offset):
@@ -85,28 +97,58 @@ class Api:
 
 
 def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
-    """The application with every dialect's routes, `/healthz` and `/readyz`."""
+    """The application with every dialect's routes, `/healthz`, `/readyz` and `/metrics`."""
     dialects = tuple(dialects)
+    once = Once(lambda key: api.store.replay(key))
     paths = {operation.path: dialect for dialect in dialects for operation in dialect.operations}
     door = closed(api.door, paths, open_paths=OPEN)
-    app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(dialects), door])
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(api.switch.counts, dialects), door])
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz(api))
+    app.router.add_get("/metrics", _metrics(api))
     for dialect in dialects:
         for operation in dialect.operations:
-            app.router.add_route(operation.method, operation.path, _answering(api, operation))
+            app.router.add_route(operation.method, operation.path, _answering(api, once, operation))
     return app
 
 
-def _answering(api: Api, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
         account = request[ACCOUNT]
         body = _json(await _read(request)) if request.method != "GET" else {}
         around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
-        found = await api.answer(account, operation.parse(body, around))
-        return _response(200, operation.reply(found))
+
+        def words(found: Any) -> Answer:
+            return Answer(200, orjson.dumps(operation.reply(found)).decode())
+
+        async def first(key: Key | None = None) -> Answer:
+            ask = operation.parse(body, around)
+            assert operation.dials or not isinstance(ask, StartCall)
+            return words(await api.answer(account, ask, keep=_keeping(key, words)))
+
+        key = _key(request, account, body) if operation.dials else None
+        return _answered(await (first() if key is None else once.answer(key, first)))
 
     return answer
+
+
+def _key(request: web.Request, account: Account, body: Body) -> Key | None:
+    """The request's idempotency key; another method, URL or parameter makes it another request."""
+    headers = request.headers.getall(HEADER, ())
+    if not headers and not account.same_request_seconds:
+        return None
+    try:
+        canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as exc:
+        raise InvalidRequest("the body is nested too deeply") from exc
+    whole = f"{request.method} {request.path_qs}\n".encode() + canonical
+    return key_of(
+        headers, account_id=account.account_id, same_request_seconds=account.same_request_seconds, request=whole
+    )
+
+
+def _keeping(key: Key | None, words: Callable[[str], Answer]) -> Keep | None:
+    return None if key is None else lambda request_id: KeptAnswer(key, words(request_id))
 
 
 async def _read(request: web.Request) -> bytes:
@@ -131,7 +173,7 @@ def _json(raw: bytes) -> Body:
     return body
 
 
-def _envelope(dialects: tuple[Dialect, ...]) -> Any:
+def _envelope(counts: Counts, dialects: tuple[Dialect, ...]) -> Any:
     """Words every refusal, aiohttp's own included, in the dialect the path belongs to."""
 
     @web.middleware
@@ -159,6 +201,7 @@ def _envelope(dialects: tuple[Dialect, ...]) -> Any:
             refusal = Unavailable()
         if refusal.code in RETRY_LATER or refusal.retry_after_seconds is not None:
             headers["Retry-After"] = str(refusal.retry_after_seconds or RETRY_AFTER_SECONDS)
+        counts.refusals[dialect.name, refusal.code] += 1
         status, body = dialect.refuse(refusal)
         if isinstance(refusal, LockedOut):  # told once, when it began: nobody fills our disk
             return _response(status, body, headers)
@@ -175,16 +218,37 @@ async def _healthz(_: web.Request) -> web.Response:
 
 def _readyz(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def readyz(_: web.Request) -> web.Response:
-        postgres = not api.store.writer.away
-        try:
-            await api.store.ping()
-        except Unavailable:
-            postgres = False
+        postgres = not api.store.writer.away and await _answers(api.store)
         asterisk = api.switch.ready
         state = {"asterisk": asterisk, "postgres": postgres, "spool": api.store.writer.depth}
         return _response(200 if asterisk and postgres else 503, state)
 
     return readyz
+
+
+def _metrics(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
+    metrics = Metrics(api.switch.counts, api.switch, depth=lambda: api.store.writer.depth)
+
+    async def scrape(_: web.Request) -> web.Response:
+        text = metrics.text(postgres=await _answers(api.store))
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
+
+    return scrape
+
+
+async def _answers(store: Store) -> bool:
+    try:
+        await store.ping()
+    except Unavailable:
+        return False
+    return True
+
+
+def _answered(answer: Answer) -> web.Response:
+    headers = {REPLAYED: "true"} if answer.replayed else None
+    return web.Response(
+        status=answer.status, body=answer.body.encode(), content_type="application/json", headers=headers
+    )
 
 
 def _response(status: int, body: Body, headers: dict[str, str] | None = None) -> web.Response:

@@ -23,12 +23,16 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route. `parse` raises `InvalidRequest`; `reply` words the answer to what was asked."""
+    """One route. `parse` raises `InvalidRequest`; `reply` words the answer to what was asked.
+
+    One that `dials` asks for calls: it takes an idempotency key.
+    """
 
     method: str
     path: str
     parse: Callable[[Body, Surroundings], Ask]
     reply: Callable[[Any], Body]
+    dials: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Account:
     calls_per_second: int = 1
     attempts_per_day: int = 1000
     requests_per_destination: int = 3  # in ten minutes
+    same_request_seconds: int = 0  # so long the same request is the same call; 0: each is one of its own
 
     @property
     def capped(self) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.core.call import Call
-from engine.core.causes import Disposition
+from engine.core.causes import Disposition, Outcome
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
 
@@ -41,6 +41,17 @@ def key_leg(call: Call) -> Leg:
     return (answered or customer or agent)[-1]
 
 
+def in_vain(call: Call) -> bool:
+    """Whether the agent's leg tells of the call though the customer was tried: never rung."""
+    return call.latest("customer") is not None and key_leg(call).side == "agent"
+
+
+def outcome_of(call: Call) -> Outcome:
+    """How an ended call came out."""
+    customer = call.latest("customer")
+    return customer.outcome if customer is not None and in_vain(call) else key_leg(call).outcome
+
+
 def cdr(call: Call, *, node: str) -> Cdr:
     """The CDR of an ended call.
 
@@ -51,10 +62,8 @@ def cdr(call: Call, *, node: str) -> Cdr:
     leg = key_leg(call)
     assert leg.ended_at is not None
     dialed = leg.dialed_at is not None
-    customer = call.latest("customer")
-    in_vain = customer is not None and leg.side == "agent"
-    outcome = customer.outcome if in_vain and customer else leg.outcome
-    answered_at = None if in_vain else leg.answered_at
+    outcome = outcome_of(call)
+    answered_at = None if in_vain(call) else leg.answered_at
     return Cdr(
         request_id=call.call_id,
         account_id=call.request.account_id,

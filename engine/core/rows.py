@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.core.call import Call, Flow
 from engine.core.cdr import Cdr
+from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
@@ -68,6 +69,20 @@ def _leg_row(call: Call, leg: Leg, node: str, position: int) -> Row:
 def cdr_row(record: Cdr) -> Row:
     """The CDR, column by column."""
     return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def kept_row(kept: KeptAnswer, *, call_id: str) -> Row:
+    """The answer to the request that made this call, and the key it is kept under."""
+    key, answer = kept.key, kept.answer
+    return {
+        "account_id": key.account_id,
+        "key": key.text,
+        "fingerprint": key.fingerprint,
+        "keep_seconds": key.keep_seconds,
+        "call_id": call_id,
+        "status": answer.status,
+        "body": answer.body,
+    }
 
 
 def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: Flow, now: float) -> Call:

@@ -100,6 +100,22 @@ class Ledger:
         return Predecessor(**from_database(row)) if row else Predecessor()
 
     async def _insert(self, snapshots: list[Snapshot]) -> set[str]:
+        keyed = [each for each in snapshots if each.kept is not None]
+        if not keyed:
+            return await self._insert_calls(snapshots)
+        others = [each for each in snapshots if each.kept is None]
+        return await self._insert_keyed(keyed) | (await self._insert_calls(others) if others else set())
+
+    async def _insert_keyed(self, snapshots: list[Snapshot]) -> set[str]:
+        written = await self._connected.fetch(
+            QUERIES["write_keyed"],
+            [each.call for each in snapshots],
+            [leg for each in snapshots for leg in each.legs],
+            [each.kept for each in snapshots],
+        )
+        return {row["call_id"] for row in written}
+
+    async def _insert_calls(self, snapshots: list[Snapshot]) -> set[str]:
         written = await self._connected.fetch(
             QUERIES["write"],
             [each.call for each in snapshots],

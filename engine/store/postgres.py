@@ -7,7 +7,8 @@ from typing import Any
 
 import asyncpg
 
-from engine.errors import StoreAway
+from engine.core.idempotency import Answer, Key
+from engine.errors import KeyReused, StoreAway
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.queries import QUERIES
 from engine.store.spool import Spool
@@ -85,9 +86,27 @@ class Store:
         """How many calls of each kind an account has on the line."""
         return {row["kind"]: row["calls"] for row in await self._named("live_kinds", account_id)}
 
-    async def order_hangup(self, call_id: str) -> bool:
-        """Ask the engine that owns the call to end it; False where no such call is live."""
-        return bool(await self._named("order_hangup", call_id))
+    async def replay(self, key: Key) -> Answer | None:
+        """The answer kept under the key; None where there is none. Raises `KeyReused`, `StoreAway`."""
+        if self.writer.away:  # what it has not taken back yet may still be there
+            raise StoreAway
+        for row in await self._named("replay", key.account_id, key.text):
+            if row["fingerprint"] != key.fingerprint:
+                raise KeyReused
+            return Answer(row["status"], row["body"], replayed=True)
+        return None
+
+    async def delete_expired_keys(self, count: int) -> int:
+        """Delete up to so many idempotency keys whose time is over; how many."""
+        return len(await self._named("delete_expired_keys", count))
+
+    async def delete_old_cdrs(self, days: int, count: int) -> int:
+        """Delete up to so many CDRs older than that, with their calls and legs; how many."""
+        return len(await self._named("delete_old_cdrs", days, count))
+
+    async def order_hangup(self, call_id: str) -> Row | None:
+        """Ask the engine that owns the call to end it: its node and silent_seconds, None where no such call is live."""
+        return next(iter(await self._named("order_hangup", call_id)), None)
 
     async def hangups_asked(self) -> list[str]:
         """The node's live calls somebody asked to end."""

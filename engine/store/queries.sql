@@ -30,9 +30,77 @@ WITH new_calls AS (
 )
 SELECT call_id FROM new_calls
 
+-- name: write_keyed
+-- The first commit of calls whose requests came with an idempotency key: key, answer, call and leg, all or none.
+-- Another engine's commit under the same key is waited for; a call whose key was taken is not returned.
+-- Keys are taken in their order, so that two engines never wait for each other.
+WITH asked AS (
+    SELECT * FROM jsonb_populate_recordset(NULL::calls, $1)
+), new_keys AS (
+    INSERT INTO idempotency_keys AS known (account_id, key, fingerprint, call_id, status, body, expires_at)
+    SELECT account_id, key, fingerprint, call_id, status, body, now() + make_interval(secs => keep_seconds)
+    FROM jsonb_to_recordset($3) AS kept (
+        account_id text, key text, fingerprint text, call_id text, status integer, body text, keep_seconds integer
+    )
+    WHERE NOT EXISTS (
+        SELECT FROM calls JOIN asked USING (call_id)
+        WHERE calls.call_id = kept.call_id AND calls.requested_at <> asked.requested_at
+    )
+    ORDER BY account_id, key
+    ON CONFLICT (account_id, key) DO UPDATE SET
+        fingerprint = excluded.fingerprint, call_id = excluded.call_id, status = excluded.status,
+        body = excluded.body, expires_at = excluded.expires_at,
+        replayed_at = CASE WHEN known.call_id = excluded.call_id THEN known.replayed_at END
+        WHERE known.call_id = excluded.call_id OR known.expires_at <= now()
+    RETURNING call_id
+), new_calls AS (
+    INSERT INTO calls SELECT asked.* FROM asked JOIN new_keys USING (call_id) ON CONFLICT (call_id) DO NOTHING
+), new_legs AS (
+    INSERT INTO legs
+    SELECT leg.* FROM jsonb_populate_recordset(NULL::legs, $2) AS leg JOIN new_keys USING (call_id)
+    ON CONFLICT (leg_id) DO NOTHING
+)
+SELECT call_id FROM new_keys
+
+-- name: replay
+-- The answer kept under an account's key.
+UPDATE idempotency_keys SET replayed_at = now() WHERE account_id = $1 AND key = $2 AND expires_at > now()
+RETURNING fingerprint, status, body
+
+-- name: delete_expired_keys
+-- Some keys whose time is over. What another engine deletes at this moment is left to it.
+DELETE FROM idempotency_keys WHERE (account_id, key) IN (
+    SELECT account_id, key FROM idempotency_keys WHERE expires_at <= now() LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+RETURNING call_id
+
+-- name: delete_old_cdrs
+-- Some CDRs older than so many days, with their calls and legs; nothing of a call that is live.
+-- What another engine deletes at this moment is left to it.
+WITH old AS (
+    SELECT request_id FROM cdrs
+    WHERE call_date < now() - make_interval(days => $1)
+        AND NOT EXISTS (SELECT FROM calls WHERE call_id = request_id AND calls.ended_at IS NULL)
+    LIMIT $2 FOR UPDATE SKIP LOCKED
+), old_legs AS (
+    DELETE FROM legs USING old WHERE legs.call_id = old.request_id
+), old_calls AS (
+    DELETE FROM calls USING old WHERE calls.call_id = old.request_id
+)
+DELETE FROM cdrs USING old WHERE cdrs.request_id = old.request_id RETURNING cdrs.request_id
+
 -- name: forget
 -- Take back calls that nobody was told of: their write may have come through after we gave it up.
-WITH gone AS (DELETE FROM calls WHERE call_id = ANY ($1::text[]) RETURNING call_id)
+-- Their keys are free again; a call that another engine has told of under its key stays.
+WITH keyed AS (
+    SELECT call_id FROM idempotency_keys WHERE call_id = ANY ($1::text[])
+), freed AS (
+    DELETE FROM idempotency_keys WHERE call_id = ANY ($1::text[]) AND replayed_at IS NULL RETURNING call_id
+), gone AS (
+    DELETE FROM calls WHERE call_id = ANY ($1::text[])
+        AND call_id NOT IN (SELECT call_id FROM keyed EXCEPT SELECT call_id FROM freed)
+    RETURNING call_id
+)
 DELETE FROM legs USING gone WHERE legs.call_id = gone.call_id
 
 -- name: seen
@@ -106,11 +174,14 @@ WHERE account_id = $1 AND ended_at IS NULL
 GROUP BY kind
 
 -- name: order_hangup
--- Ask whichever engine owns the call to end it; `asked` tells it to look.
+-- Ask whichever engine owns the call to end it; the notification tells it to look.
 WITH asked AS (
-    UPDATE calls SET hangup_asked_at = now() WHERE call_id = $1 AND ended_at IS NULL RETURNING call_id, node
+    UPDATE calls SET hangup_asked_at = now() WHERE call_id = $1 AND ended_at IS NULL
+    RETURNING call_id, node, requested_at
 )
-SELECT call_id, pg_notify('legwork', 'hangup ' || call_id) FROM asked
+SELECT node, extract(epoch FROM now() - greatest(requested_at, seen_at))::double precision AS silent_seconds,
+    pg_notify('legwork', 'hangup ' || call_id)
+FROM asked LEFT JOIN nodes USING (node)
 
 -- name: hangups_asked
 -- The node's live calls that somebody asked to end.

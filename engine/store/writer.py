@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 
-import orjson
 import structlog
 
 from engine import crash
 from engine.core.call import Call
-from engine.errors import IdTaken, NotOwner, StoreAway
+from engine.core.idempotency import KeptAnswer
+from engine.errors import IdTaken, KeyTaken, NotOwner, StoreAway
 from engine.store.connection import AWAY
 from engine.store.ledger import BEAT_SECONDS, Ledger, Predecessor
 from engine.store.lock import Lock
-from engine.store.snapshot import Snapshot
+from engine.store.snapshot import Snapshot, loaded
 from engine.store.spool import Spool, Spooled, SpoolRefused
 
 LAZY_SECONDS = 0.25  # how long a fact nobody waits for, or a CDR, may wait for company
@@ -38,6 +38,7 @@ class Writer:
         self._lazy: dict[str, Call] = {}  # noted, to be written within LAZY_SECONDS
         self._pending: dict[str, Call] = {}  # to be written now
         self._new: set[str] = set()  # not accepted before they are in Postgres
+        self._keyed: dict[str, KeptAnswer] = {}  # those of them that came with an idempotency key
         self._forgotten: set[str] = set()  # refused, though their write may have come through
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._recovering: list[asyncio.Future[None]] = []
@@ -68,13 +69,18 @@ class Writer:
         if self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._hurry)
 
-    def accept(self, call: Call) -> asyncio.Future[None]:
-        """Write a new call now: done once Postgres has it. Fails with `StoreAway`, `IdTaken`: nothing of it stays."""
+    def accept(self, call: Call, kept: KeptAnswer | None = None) -> asyncio.Future[None]:
+        """Write a new call now, with what its request is answered: done once Postgres has it.
+
+        Fails with `StoreAway`, `IdTaken`, `KeyTaken`: nothing of it stays.
+        """
         if self.away:
             refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             refused.set_exception(StoreAway())
             return refused
         self._new.add(call.call_id)
+        if kept is not None:
+            self._keyed[call.call_id] = kept
         return self.commit(call)
 
     def commit(self, call: Call) -> asyncio.Future[None]:
@@ -169,12 +175,13 @@ class Writer:
                 raise
             crash.reached("write.committed")
             for call in calls:
-                self._answer(call.call_id, None if call.call_id in written else IdTaken())
+                taken = KeyTaken if call.call_id in self._keyed else IdTaken
+                self._answer(call.call_id, None if call.call_id in written else taken())
 
     def _snapshots(self, calls: list[Call]) -> Iterator[Snapshot]:
         for call in calls:
             try:
-                yield Snapshot.of(call, node=self._node)
+                yield Snapshot.of(call, node=self._node, kept=self._keyed.get(call.call_id))
             except Exception as exc:  # a fault of ours costs this one call, never the others
                 log.error("call not written", call=call.call_id, error=repr(exc))
 
@@ -266,7 +273,7 @@ class Writer:
         forgotten = [each.call_id for each in batch if each.body is None]
         if forgotten:
             await self._ledger.forget(forgotten)
-        snapshots = list(_loaded(batch))
+        snapshots = list(loaded(batch))
         stale = self._stale(batch, snapshots)
         written = await self._ledger.write([each for each in snapshots if each.call_id not in stale])
         known = written | stale
@@ -295,6 +302,7 @@ class Writer:
 
     def _answer(self, call_id: str, error: Exception | None) -> None:
         self._new.discard(call_id)
+        self._keyed.pop(call_id, None)
         for waiting in self._waiting.pop(call_id, []):
             if waiting.done():
                 continue
@@ -302,13 +310,3 @@ class Writer:
                 waiting.set_result(None)
             else:
                 waiting.set_exception(error)
-
-
-def _loaded(batch: list[Spooled]) -> Iterator[Snapshot]:
-    for each in batch:
-        if each.body is None:
-            continue
-        try:
-            yield Snapshot.load(each.body)
-        except (orjson.JSONDecodeError, TypeError) as exc:
-            log.error("call in the spool not understood", call=each.call_id, error=str(exc))

@@ -14,13 +14,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from engine.accounts import Accounts
-from engine.api.app import Api, build
+from engine.api.app import Api, Keep, build
 from engine.api.dialects import DIALECTS
 from engine.api.door import Door
 from engine.api.lockout import Lockout
 from engine.core.call import Call
 from engine.core.flows import click2call
 from engine.core.request import CallRequest, Limits
+from engine.counts import Counts
 from engine.gate import Gate
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
@@ -62,8 +63,12 @@ class SwitchDouble:
     started: list[CallRequest] = field(default_factory=list)
     names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     failure: Exception | None = None
+    counts: Counts = field(default_factory=Counts)
 
-    async def start(self, request: CallRequest) -> str:
+    def on_the_line(self) -> tuple[int, int]:
+        return len(self.started), 2 * len(self.started)
+
+    async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
         if self.failure is not None:
             raise self.failure
         now, name = time.time(), f"{next(self.names):010x}"

@@ -53,7 +53,7 @@ REQUEST_ID = "57362de4f0"  # account_1's only call
 DAYS = {"start_call_date": "2023-07-07", "end_call_date": "2023-07-07"}
 
 # Everybody's, without an account: nothing else is.
-OPEN_ROUTES = {("GET", "/healthz"), ("HEAD", "/healthz"), ("GET", "/readyz"), ("HEAD", "/readyz")}
+OPEN_ROUTES = {(method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz", "/metrics")}
 CALLS = "/api/click2call"  # its answer is a new id each time
 CLOSED_ROUTES = {
     ("POST", CALLS): Rule(CALL),

@@ -47,7 +47,7 @@ async def test_a_refused_call_is_exit_code_1_and_the_reason() -> None:
 
 async def test_an_unknown_id_is_exit_code_4() -> None:
     assert await legwork("cdr", "0000000000") == (4, "there is no request 0000000000\n")
-    assert await legwork("hangup", "0000000000") == (4, "there is no live call 0000000000\n")
+    assert await legwork("hangup", "0000000000") == (4, "there is no call 0000000000\n")
 
 
 async def test_ctrl_c_hangs_up() -> None:

@@ -11,6 +11,7 @@ from engine.core.account import Account, Route
 from engine.errors import StoreAway
 from engine.gate import Gate
 from engine.main import _own, _step_down
+from engine.services import audit
 from engine.store.postgres import LOOK_SECONDS, Store
 from engine.store.writer import Writer
 from engine.switch import Switch
@@ -116,7 +117,7 @@ class Process:
                 tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note)),
                 tasks.create_task(store.writer.run()),
                 tasks.create_task(_step_down(store, switch)),
-                tasks.create_task(switch.audit()),
+                tasks.create_task(audit.run(switch)),
                 tasks.create_task(_follow_hints(store, switch)),
             ]
             await self._stop.wait()

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.core.ids import split
 from engine.errors import Refusal
-from engine.switch import AUDIT_SECONDS
+from engine.services.audit import AUDIT_SECONDS
 from tests.sim.asterisk import Asterisk
 from tests.sim.disk import Disk, SimulatedSpool
 from tests.sim.parties import Party

@@ -13,18 +13,20 @@ from engine.core import events as e
 from engine.core.call import Call
 from engine.line import Line
 from engine.store.ledger import Ledger
-from engine.switch import Switch
+from engine.sweep import Sweep
 from tests.sim.simulate import Simulation
 
-SEEDS = 1500
+SEEDS = 5000
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
     async def nothing(*_: Any, **__: Any) -> None:
         """Leave it."""
 
-    patch.setattr(Switch, "_sweep", nothing)
-    patch.setattr(Switch, "_hang_up_orphans", nothing)
+    patch.setattr(Sweep, "after", nothing)
+    patch.setattr(Sweep, "hang_up", nothing)
 
 
 def _a_lost_dial_is_repeated(patch: pytest.MonkeyPatch) -> None:

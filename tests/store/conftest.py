@@ -49,7 +49,7 @@ def database_url() -> Iterator[str]:
 async def store(database_url: str, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store whose writer runs."""
     async with Store.open(database_url, node="n1", spool=Spool(tmp_path / "state")) as store:
-        await execute(database_url, "TRUNCATE applied, calls, legs, cdrs, stops RESTART IDENTITY")
+        await execute(database_url, "TRUNCATE applied, calls, legs, cdrs, stops, idempotency_keys RESTART IDENTITY")
         writing = asyncio.create_task(store.writer.run())
         yield store
         writing.cancel()

@@ -20,6 +20,7 @@ from engine.store.postgres import Store
 from engine.store.queries import QUERIES
 from engine.store.snapshot import Snapshot
 from tests.core.conftest import request_of
+from tests.store.conftest import execute
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -295,11 +296,29 @@ async def test_a_hang_up_asked_for_is_found_and_hinted_at(store: Store) -> None:
     hints = store.listen()
     assert await anext(hints) == ""
     await store.writer.commit(new_call())
-    assert await store.order_hangup("57362de4f0")
+    assert (await store.order_hangup("57362de4f0") or {})["node"] == "n1"
     assert await anext(hints) == "hangup 57362de4f0"
     assert await store.hangups_asked() == ["57362de4f0"]
-    assert not await store.order_hangup("0000000000")
+    assert await store.order_hangup("0000000000") is None
     await hints.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_hang_up_that_is_asked_for_tells_how_long_the_engine_has_been_silent(
+    store: Store, database_url: str
+) -> None:
+    now = time.time()
+    await store.writer.commit(new_call(at=now - 100))
+    await execute(database_url, "UPDATE calls SET node = 'n9'")  # nobody beats for it
+    asked = await store.order_hangup("57362de4f0")
+    assert asked is not None
+    assert asked["silent_seconds"] == pytest.approx(100, abs=2)  # it was there when the call began
+    await execute(database_url, "INSERT INTO nodes VALUES ('n9', now() - interval '35 seconds')")
+    asked = await store.order_hangup("57362de4f0")
+    assert asked is not None
+    assert asked["silent_seconds"] == pytest.approx(35, abs=1)
+    await execute(database_url, "DELETE FROM nodes WHERE node = 'n9'")
+    await execute(database_url, "UPDATE calls SET ended_at = now()")
+    assert await store.order_hangup("57362de4f0") is None
 
 
 async def test_what_is_missing_from_a_new_file_is_disabled_and_kept(store: Store, database_url: str) -> None:

@@ -16,6 +16,7 @@ from engine.core.call import Call
 from engine.core.flows import click2call
 from engine.errors import AsteriskAway, Draining, Stopped, StoreAway
 from engine.gate import Gate
+from engine.services import audit
 from engine.store.ledger import Ledger
 from engine.store.postgres import Store
 from engine.store.spool import Spool, SpoolRefused
@@ -308,7 +309,7 @@ async def test_a_drain_ends_when_the_longest_ring_time_is_over(node: Node, monke
 
 
 async def test_the_audit_ends_what_leaks(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.switch.AUDIT_SECONDS", 0.1)
+    monkeypatch.setattr("engine.services.audit.AUDIT_SECONDS", 0.1)
     monkeypatch.setattr("engine.switch.ORPHAN_SECONDS", 0.1)
     lost = await node.switch.start(request_of())  # its end will not be heard of
     await node.tell(f"{lost}.a1", "StasisStart", "Down")
@@ -318,7 +319,7 @@ async def test_the_audit_ends_what_leaks(node: Node, monkeypatch: pytest.MonkeyP
     forgotten = Call(call_id="1111111111", request=request_of(), flow=click2call, requested_at=1e9, now=1e9)
     forgotten.start(1e9)
     await node.store.writer.commit(forgotten)
-    auditing = asyncio.create_task(node.switch.audit())
+    auditing = asyncio.create_task(audit.run(node.switch))
     await node.asked("DELETE channels/n1-0000000000.a1", "DELETE bridges/n1-0000000000.1")
     assert (await node.cdr(lost))["reason"] == "its end was not seen"
     assert (await node.cdr("1111111111"))["disposition"] == "CONGESTION"

@@ -27,7 +27,9 @@ STATUS = {
     "unauthorised": 401,
     "not_found": 404,
     "wrong_method": 405,
+    "in_flight": 409,
     "too_large": 413,
+    "key_reused": 422,
     "locked_out": 429,
     "over_capacity": 429,
     "unavailable": 503,
@@ -184,7 +186,7 @@ DIALECT = Dialect(
     identify=identify,
     refuse=refuse,
     operations=(
-        Operation("POST", "/api/click2call", parse_click2call, reply_request_id),
+        Operation("POST", "/api/click2call", parse_click2call, reply_request_id, dials=True),
         Operation("POST", "/api/get_cdr_by_request_id", parse_cdr_by_request_id, reply_cdrs),
         Operation("POST", "/api/get_cdr_by_date", parse_cdr_by_date, reply_cdrs),
         Operation("GET", "/api/get_cdr_statistics", lambda *_: CdrStatistics(), reply_statistics),

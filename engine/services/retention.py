@@ -1,0 +1,42 @@
+"""Deletes what has been kept long enough: old CDRs with their calls and legs, expired idempotency keys."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from engine.errors import StoreAway
+from engine.store.postgres import Store
+
+EVERY_SECONDS = 3600.0
+BATCH_ROWS = 1000
+PAUSE_SECONDS = 0.2  # between two batches: calls come first
+
+log = structlog.get_logger()
+
+
+async def run(store: Store, *, cdr_days: int) -> None:
+    """Delete now and every hour, for ever; 0 days is to keep CDRs for ever."""
+    while True:
+        try:
+            await sweep(store, cdr_days=cdr_days)
+        except StoreAway:
+            log.warning("retention put off: the store is away")
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def sweep(store: Store, *, cdr_days: int) -> None:
+    """Delete whatever is old by now. Another engine doing the same takes other rows. Raises `StoreAway`."""
+    keys = await _all(store.delete_expired_keys)
+    cdrs = await _all(lambda count: store.delete_old_cdrs(cdr_days, count)) if cdr_days else 0
+    if keys or cdrs:
+        log.info("old rows deleted", cdrs=cdrs, idempotency_keys=keys)
+
+
+async def _all(delete: Callable[[int], Awaitable[int]]) -> int:
+    total = deleted = await delete(BATCH_ROWS)
+    while deleted == BATCH_ROWS:
+        await asyncio.sleep(PAUSE_SECONDS)
+        deleted = await delete(BATCH_ROWS)
+        total += deleted
+    return total
