@@ -109,6 +109,7 @@ async def _print_overload(plan: Plan) -> int:
     share = succeeded / max(1, done.accepted)
     say(f"offered {len(done.asked)} in {OFFERED_SECONDS:g} s, allowed {MOST_RATE}/s and {MOST_LIVE} live")
     say(", ".join(f"{count} {what}" for what, count in told.most_common()))
+    say(f"{done.accepted / OFFERED_SECONDS:.0f} accepted a second")
     kept = share >= SUCCEED_SHARE and not done.broken and not told["unknown"] and not told["unsent"]
     if done.broken:
         print(*report.details(done, most=40), sep="\n")
