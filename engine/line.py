@@ -24,6 +24,8 @@ from engine.errors import Refusal
 from engine.store.writer import Writer
 
 MICRO = 1_000_000
+SETTLE_LOOKS = 2
+SETTLE_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -34,7 +36,8 @@ Spawn = Callable[[Coroutine[Any, Any, None], str], object]
 class Node:
     """What every line of a node works with.
 
-    `permit` says whether a leg may be dialled now, `changed` is told of each line that took an event in.
+    `permit` says whether a leg may be dialled now, `owns` whether a call is on here and ours still,
+    `changed` is told of each line that took an event in.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Node:
     writer: Writer
     spawn: Spawn
     permit: Callable[[Call, Leg], Verdict]
+    owns: Callable[[str], bool]
     changed: Callable[["Line"], None]
 
 
@@ -58,9 +62,10 @@ class Line:
         self._commit_seconds: list[float] = []  # of Postgres, before a leg is created; told apart
 
     @property
-    def channels(self) -> int:
-        """How many of its legs have a channel."""
-        return sum(leg.created_at is not None and not leg.over for leg in self.call.legs.values())
+    def channels(self) -> list[str]:
+        """The channels there should be of it, as far as we know."""
+        legs = (leg for leg in self.call.legs.values() if leg.created_at is not None and not leg.over)
+        return [leg_id(self._node.name, self.call.call_id, leg.name) for leg in legs]
 
     def note(self, event: e.Event, *, arrived: float | None = None) -> None:
         """Take an event in: note it, log it, write it, do what follows from it."""
@@ -71,6 +76,8 @@ class Line:
 
     def _take(self, event: e.Event, arrived: float | None) -> None:
         call = self.call
+        if not self._node.owns(call.call_id):
+            return
         leg = call.legs.get(event.leg) if isinstance(event, e.LegEvent) else None
         state = leg.state if leg else None
         bridged = call.bridged_at
@@ -83,6 +90,10 @@ class Line:
         self.post(commands, arrived=arrived)
         self._node.writer.note(call)
         self._node.changed(self)
+
+    def leave(self) -> None:
+        """Command nothing more: whoever owns the call next will."""
+        self._orders.clear()
 
     def post(self, commands: list[c.Command], *, arrived: float | None = None) -> None:
         """Send these commands behind those already posted."""
@@ -177,9 +188,14 @@ class Line:
             self._node.spawn(self._settle(command.leg), "settle")
 
     async def _settle(self, leg: str) -> None:
-        """No answer to a create: if the channel is there, only the answer was lost."""
+        """No answer to a create: if the channel is there, or was, only the answer was lost."""
         channel = leg_id(self._node.name, self.call.call_id, leg)
-        if not (await self._node.ari.channels.get(channelId=channel)).done:
+        for _ in range(SETTLE_LOOKS):
+            seen = self.call.legs[leg].created_at is not None
+            if seen or (await self._node.ari.channels.get(channelId=channel)).done:
+                return
+            await asyncio.sleep(SETTLE_SECONDS)
+        if self.call.legs[leg].created_at is None:
             self._not_placed(leg, "asterisk_away")
 
     def _not_placed(self, leg: str, reason: str) -> None:

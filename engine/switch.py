@@ -59,7 +59,13 @@ class Switch:
         self._quiet = asyncio.Event()  # no new calls, and none rings any more
         self._working: set[asyncio.Task[None]] = set()
         self._here = Node(
-            name=node, ari=ari, writer=store.writer, spawn=self._spawn, permit=gate.leg, changed=self._line_changed
+            name=node,
+            ari=ari,
+            writer=store.writer,
+            spawn=self._spawn,
+            permit=gate.leg,
+            owns=self._owns,
+            changed=self._line_changed,
         )
 
     @property
@@ -72,8 +78,8 @@ class Switch:
         return self._live[account_id]
 
     def on_the_line(self) -> tuple[int, int]:
-        """How many calls are on, and how many legs with a channel."""
-        return len(self._lines), sum(line.channels for line in self._lines.values())
+        """How many calls are on, and how many channels they have."""
+        return len(self._lines), sum(len(line.channels) for line in self._lines.values())
 
     async def start(self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None) -> str:
         """Begin a call, if the gate lets it: its id, once it is committed with what `keep` makes of that id.
@@ -184,12 +190,12 @@ class Switch:
         """
         first = await Census.take(self._ari, node=self._node)
         rows = [(row, legs) for row, legs in await self._store.live_calls() if row["call_id"] not in self._lines]
-        suspects = [leg for leg in self._open_legs() if leg not in first.channels]
+        suspects = [leg for leg in self._channels() if leg not in first.channels]
         await self._sweep.after(ORPHAN_SECONDS, first)
         second = await Census.take(self._ari, node=self._node)
         live = {row["call_id"] for row, _ in await self._store.live_calls()}
         leaked = [(row, legs) for row, legs in rows if row["call_id"] in live - self._lines.keys()]
-        gone = [leg for leg in suspects if leg in self._open_legs() and leg not in second.channels]
+        gone = [leg for leg in suspects if leg in self._channels() and leg not in second.channels]
         if leaked or gone:
             log.error("audit found leaks", rows=[row["call_id"] for row, _ in leaked], legs=gone)
         for row, legs in leaked:
@@ -206,6 +212,7 @@ class Switch:
         for task in self._working:
             task.cancel()
         for line in list(self._lines.values()):
+            line.leave()
             self._close(line)
 
     # -- lines -------------------------------------------------------------------------------
@@ -229,8 +236,6 @@ class Switch:
 
     def _line_changed(self, line: Line) -> None:
         call = line.call
-        if call.call_id not in self._lines:
-            return
         self._clock.set(call.call_id, call.deadline)
         if call.over:
             self._close(line)
@@ -301,14 +306,8 @@ class Switch:
             if leg.answered_at is None and states.get(call_id, {}).get(name) == UP
         ]
 
-    def _open_legs(self) -> set[str]:
-        """The channels there should be, as far as we know."""
-        return {
-            leg_id(self._node, line.call.call_id, leg.name)
-            for line in self._lines.values()
-            for leg in line.call.legs.values()
-            if leg.created_at is not None and not leg.over
-        }
+    def _channels(self) -> set[str]:
+        return {channel for line in self._lines.values() for channel in line.channels}
 
     def _ringing(self) -> list[Line]:
         """The lines where not both talk."""

@@ -14,8 +14,8 @@ from engine.ari.operation import Prepared
 
 REQUEST_SECONDS = 3.0
 LOOK_SECONDS = 0.25  # how often requests without an answer are looked for, within those 3 s, while there are any
-BEAT_SECONDS = 0.5
-SILENCE_SECONDS = 1.5
+BEAT_SECONDS = 0.4
+SILENT_BEATS = 3
 
 
 @dataclass(slots=True)
@@ -100,14 +100,19 @@ class Socket(WSListener):
             take(message)
 
     async def stay(self) -> None:
-        """Beat, while nothing else is heard, until the socket is lost; one that is silent for 1.5 s is."""
+        """Beat, while nothing else is heard, until the socket is lost; one that is silent for 1.2 s is.
+
+        Silence is counted in beats: what came in while our own loop stood still is read first.
+        """
+        silent_beats = 0
         while not self._lost.done():
-            silent_seconds = self._loop.time() - self.heard_at
-            if silent_seconds > SILENCE_SECONDS:
-                self.close()
-            elif silent_seconds > BEAT_SECONDS / 2:
-                self._transport.send_ping()
+            heard_at = self.heard_at
             await asyncio.wait([self._lost], timeout=BEAT_SECONDS)
+            silent_beats = 0 if self.heard_at != heard_at else silent_beats + 1
+            if silent_beats == SILENT_BEATS:
+                self.close()
+            elif silent_beats and not self._lost.done():
+                self._transport.send_ping()
 
     def close(self) -> None:
         """Close it at once."""

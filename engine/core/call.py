@@ -9,7 +9,6 @@ from typing import Protocol
 
 from engine.core import commands as c
 from engine.core import events as e
-from engine.core.causes import NEXT_ENDPOINT_SIP_CODES
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
 from engine.core.request import CallRequest, Side
@@ -21,10 +20,13 @@ RING = "ring:"  # the name of a deadline: that leg's ring time is over
 # Names of deadlines: do this to that leg again, as Asterisk did not answer.
 HANGUP = "hangup:"
 UNMUTE = "unmute:"
+OPEN = "open"
+ADD = "add"
 AGAIN_SECONDS = 1.0
 GRACE_SECONDS = 60  # how much later than ours Asterisk's own limits fire
 LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b"}
 
+THERE = 409  # Asterisk's answer for a bridge it has already
 GONE = (400, 404)  # Asterisk's answers for a channel it does not have
 # A command Asterisk refused that nothing else would make up for: the call can not go on.
 VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute)
@@ -139,7 +141,7 @@ class Call:
         """Give a leg up; one that is not created yet goes as soon as it is."""
         if leg.over or leg.hangup_reason is not None:
             return []
-        leg.hangup_reason = reason
+        leg.hangup_reason, leg.hangup_at = reason, self.now
         self.deadlines.pop(RING + leg.name, None)
         if leg.created_at is None:
             return []
@@ -187,6 +189,10 @@ class Call:
                     return [c.Hangup(leg=name.removeprefix(HANGUP), cause=CAUSE_NORMAL)]
                 if name.startswith(UNMUTE):
                     return [c.Unmute(leg=name.removeprefix(UNMUTE))]
+                if name == OPEN:
+                    return [c.OpenBridge(bridge=self.bridge)]
+                if name == ADD:
+                    return [c.AddToBridge(bridge=self.bridge, legs=tuple(sorted(self.members)))]
             case e.Refused(command=command, status=status):
                 return self._note_refused(command, status)
             case e.Cancelled():
@@ -264,7 +270,7 @@ class Call:
             case e.Missed(at=at, reason=reason):
                 leg.estimated = True
                 leg.hangup_reason = leg.hangup_reason or reason
-                self._end(leg, at)
+                self._end(leg, max(at, leg.hangup_at or 0.0))  # what we ended was there until then
             case e.NotPlaced(at=at, reason=reason):
                 leg.hangup_reason = leg.hangup_reason or reason
                 self.permit = event.verdict if isinstance(event, e.Forbidden) else self.permit
@@ -292,6 +298,11 @@ class Call:
             case c.Unmute(leg=name) if status == 0 and self.still(command):
                 self.deadlines[UNMUTE + name] = self.now + AGAIN_SECONDS
                 return []
+            case c.OpenBridge() if status == THERE:
+                return []
+            case c.OpenBridge() | c.AddToBridge() if status == 0 and self.still(command):
+                self.deadlines[OPEN if isinstance(command, c.OpenBridge) else ADD] = self.now + AGAIN_SECONDS
+                return []
             case _ if isinstance(command, VITAL) and self.still(command):
                 return self.release("refused")
             case _:
@@ -300,19 +311,3 @@ class Call:
     def _life_seconds(self) -> int:
         ringing = self.request.agent.ring_seconds + self.request.customer.ring_seconds
         return ringing + self.request.max_talk_seconds + GRACE_SECONDS
-
-
-def next_endpoint(call: Call, leg: Leg) -> str | None:
-    """The endpoint to try after this leg; None after ringing, a refusal, or the last.
-
-    Its own again, once for each side, when it was cut off from Asterisk while dialling: nobody knows whether
-    it was dialled, so it is given up for a new attempt, never dialled twice. If its end was not seen, nobody knows
-    whether it rang, and there is none. The next one when the trunk failed.
-    """
-    if leg.hangup_reason == INTERRUPTED and leg.rang_at is None and not leg.estimated:
-        cut_off = [each for each in call.legs.values() if each.side == leg.side and each.hangup_reason == INTERRUPTED]
-        return leg.endpoint if len(cut_off) == 1 else None
-    endpoints = call.request.party(leg.side).endpoints
-    failed = leg.sip_code in NEXT_ENDPOINT_SIP_CODES or leg.hangup_reason == "unplaceable"
-    following = endpoints[endpoints.index(leg.endpoint) + 1 :]
-    return following[0] if failed and leg.rang_at is None and following else None

@@ -23,6 +23,7 @@ class Leg:
     cause: int | None = None
     sip_code: int | None = None
     estimated: bool = False
+    hangup_at: float | None = None  # when we told Asterisk to end it
     hangup_reason: str | None = None  # why we ended it, or lost it; None while we did not
 
     @property

@@ -30,8 +30,10 @@ class Lock:
     async def take(self, connection: asyncpg.Connection) -> None:
         """Take it. Raises `NotOwner` when another engine has it, `ConnectionError` when a connection we lost has."""
         taken = await connection.fetchval(QUERIES["take_lock"], self._app)
-        if not taken and await connection.fetch(QUERIES["end_holder"], self._app, self.signature):
-            raise ConnectionError("Postgres has not noticed yet that our last connection is gone")
+        if not taken:
+            if await connection.fetch(QUERIES["end_holder"], self._app, self.signature):
+                raise ConnectionError("Postgres has not noticed yet that our last connection is gone")
+            taken = await connection.fetchval(QUERIES["take_lock"], self._app)  # it may have noticed meanwhile
         here, gone = (self._held, self._lost) if taken else (self._lost, self._held)
         gone.clear()
         here.set()

@@ -18,7 +18,7 @@ WITH new_calls AS (
         created_at = excluded.created_at, dialed_at = excluded.dialed_at, rang_at = excluded.rang_at,
         answered_at = excluded.answered_at, bridged_at = excluded.bridged_at, ended_at = excluded.ended_at,
         cause = excluded.cause, sip_code = excluded.sip_code, estimated = excluded.estimated,
-        hangup_reason = excluded.hangup_reason, disposition = excluded.disposition,
+        hangup_at = excluded.hangup_at, hangup_reason = excluded.hangup_reason, disposition = excluded.disposition,
         reason = excluded.reason, ended_by = excluded.ended_by
 ), new_cdrs AS (
     INSERT INTO cdrs (request_id, account_id, node, kind, agent_number, customer_number, dialed_number, caller_id,

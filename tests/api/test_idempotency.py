@@ -76,7 +76,7 @@ class Engine:
 # A machine that is busy with something else is not an Asterisk or a Postgres that is away.
 PATIENCE = (
     "engine.ari.client.STALE_SECONDS",
-    "engine.ari.socket.SILENCE_SECONDS",
+    "engine.ari.socket.SILENT_BEATS",
     "engine.store.connection.COMMAND_SECONDS",
     "engine.store.postgres.COMMAND_SECONDS",
 )

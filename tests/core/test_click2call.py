@@ -223,6 +223,27 @@ def test_a_bridge_that_can_not_be_opened_ends_the_call(call: Call) -> None:
     assert after(call, *A_ANSWERS, refused) == [Hangup(leg="a1", cause=16), CLOSE]
 
 
+def test_a_bridge_whose_opening_got_no_answer_is_opened_again_and_may_be_there(call: Call) -> None:
+    lost = OpenBridge(bridge=1)
+    assert after(call, *A_ANSWERS, Refused(at=108, command=lost, status=0)) == []
+    assert call.note(DeadlinePassed(name="open", at=109)) == [lost]
+    assert call.note(Refused(at=109.1, command=lost, status=409)) == []
+    assert not call.releasing
+
+
+def test_legs_whose_adding_got_no_answer_are_added_again(call: Call) -> None:
+    add = AddToBridge(bridge=1, legs=("a1", "b1"))
+    assert after(call, *B_ANSWERS, Refused(at=113, command=add, status=0)) == []
+    assert call.note(DeadlinePassed(name="add", at=114)) == [add]
+
+
+def test_a_leg_we_hung_up_unheard_was_there_until_then(call: Call) -> None:
+    after(call, *B_ANSWERS, DeadlinePassed(name="talk", at=7310))
+    for leg in ("b1", "a1"):
+        call.note(Missed(leg=leg, at=7200, reason="end_not_seen"))
+    assert cdr(call, node="n1").billsec == 7200.0
+
+
 TWO_TRUNKS = Party(
     number="919910000202", endpoints=("PJSIP/919910000202@one", "PJSIP/919910000202@two"), ring_seconds=9
 )

@@ -26,6 +26,8 @@ FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("HEAD", "/healthz"): {},
     ("GET", "/readyz"): {},
     ("HEAD", "/readyz"): {},
+    ("GET", "/metrics"): {},
+    ("HEAD", "/metrics"): {},
 }
 # What no document names, but a careless server might take.
 TEMPTING = (

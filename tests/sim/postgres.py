@@ -162,7 +162,7 @@ class Postgres:
                 self.legs = {key: leg for key, leg in self.legs.items() if leg["call_id"] not in arguments[0]}
                 return []
             case "beat":
-                self._node(arguments[0])["seen_at"] = EPOCH + self._loop.time()
+                self._node(arguments[0])["seen_at"] = arguments[1]
                 return []
             case "asterisk_started":
                 self._node(arguments[0])["asterisk_started_at"] = arguments[1]

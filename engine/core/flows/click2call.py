@@ -4,10 +4,11 @@ The agent is bridged to the customer's leg before it is dialled, so that it hear
 customer's network sends, and is muted until the answer, so that the customer's network hears nothing.
 """
 
-from engine.core.call import RING, Call, next_endpoint
+from engine.core.call import RING, Call
 from engine.core.causes import Disposition
 from engine.core.commands import Command, Mute, PlayTone, StopRing, Unmute
 from engine.core.events import Answered, Created, DeadlinePassed, Ended, Event, Missed, NotPlaced, TakenBack
+from engine.core.hunt import next_endpoint
 from engine.core.leg import Leg
 
 TONE_SECONDS = 3.0
