@@ -43,9 +43,10 @@ memory:  ## three times 500 calls at 20 a second: CDRs, leftovers, the engine's 
 	@$(LAB) up
 	$(PYTHON) tests/bench/run.py --memory
 
-faults: setup   ## fifty runs of twenty calls and one fault each: crashes, cut wires, a dead Postgres, a dead Asterisk
+faults:  ## half an hour: fifty runs of twenty calls and one fault each, then what is larger (FAULTS="--help")
+	@docker/setup --with-sipp
 	@$(LAB) up
-	$(PYTHON) tests/faults/run.py $(FAULTS)
+	$(PYTHON) tests/faults/run.py $(or $(FAULTS),--all)
 
 walk: setup   ## a hundred thousand random lives of a call
 	WALK_LIVES=100000 $(PYTHON) -m pytest tests/core/test_walk.py

@@ -6,6 +6,7 @@ import asyncio
 from tests.bench.lab import up
 from tests.faults import large, report
 from tests.faults.plan import KINDS, plan
+from tests.faults.proofs import run_proofs
 from tests.faults.rounds import Run, run
 from tests.live.lab import settings
 
@@ -14,6 +15,7 @@ Puts calls in flight on the lab by POST /api/click2call, strikes once, waits unt
 checks what must hold against Asterisk's own CDRs, the carrier's recordings and the SIP on the wire. Everything
 in a run comes from its seed; consecutive seeds go through all kinds of fault.
 """
+AWAY_SECONDS = 60
 EPILOG = "Exit code: 0, or 1 if anything did not hold. Logs of broken runs are kept in .lab/faults/."
 
 
@@ -31,6 +33,16 @@ def main() -> None:
 
 def _asked_for(options: argparse.Namespace) -> int:
     seed = options.seed if options.replay is None else options.replay
+    if options.all:
+        return max(
+            [
+                asyncio.run(_runs(options)),
+                asyncio.run(large.run_big(seed)),
+                large.run_away(seed, AWAY_SECONDS),
+                large.run_overload(seed),
+                run_proofs(),
+            ]
+        )
     if options.big:
         return asyncio.run(large.run_big(seed))
     if options.postgres_away is not None:
@@ -67,6 +79,9 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--calls", type=int, default=20, metavar="N", help="calls in flight in each run")
     new.add_argument("--fault", choices=KINDS, metavar="KIND", help=f"only this one: {', '.join(KINDS)}")
     new.add_argument("--replay", type=int, metavar="SEED", help="one run again")
+    new.add_argument(
+        "--all", action="store_true", help="these runs, then all of the below, and what larger tests prove"
+    )
     new.add_argument("--big", action="store_true", help="instead: 100 talks and kill -9")
     new.add_argument(
         "--postgres-away",
