@@ -16,7 +16,7 @@ from engine.ari.codec import decode
 from engine.census import Census, answered_at
 from engine.clock import AlarmClock
 from engine.core import events as e
-from engine.core.call import RING, Call
+from engine.core.call import ASTERISK_RESTART, RING, Call
 from engine.core.flows import FLOWS
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, split
@@ -147,7 +147,7 @@ class Switch:
             seen_at, started_at = max(newest, left.seen_at or 0.0) or None, left.asterisk_started_at
         self._asterisk_started_at = census.started_at
         restarted = started_at is not None and abs(census.started_at - started_at) >= 1
-        missed = "asterisk_restart" if restarted else "end_not_seen"
+        missed = ASTERISK_RESTART if restarted else "end_not_seen"
         states = census.states()
         answered = await answered_at(self._ari, self._node, self._unheard(states))
         channels, bridges = census.orphans(self._owns)

@@ -21,7 +21,7 @@ from engine.ari.socket import NO_ANSWER, REQUEST_SECONDS, Done, Reply, Socket
 BLOCKING_SOCKETS = 4
 STALE_SECONDS = 2.0
 BACKOFF_FIRST_SECONDS = 0.2
-BACKOFF_LAST_SECONDS = 3.0  # calls of an Asterisk that was restarted are closed within 5 s of its return
+BACKOFF_LAST_SECONDS = 2.0  # calls of an Asterisk that was restarted are closed within 5 s of its return
 REPLACED_SECONDS = 4.0  # by then an engine that lost its lock knows
 HTTP_CONNECTIONS = 32
 KEEPALIVE_SECONDS = 10  # below Asterisk's session_keep_alive, so that it never closes under a request

@@ -16,6 +16,7 @@ from engine.core.request import CallRequest, Side
 CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
 INTERRUPTED = "interrupted"
+ASTERISK_RESTART = "asterisk_restart"
 RING = "ring:"  # the name of a deadline: that leg's ring time is over
 # Names of deadlines: do this to that leg again, as Asterisk did not answer.
 HANGUP = "hangup:"
@@ -269,8 +270,10 @@ class Call:
                 self._end(leg, at)
             case e.Missed(at=at, reason=reason):
                 leg.estimated = True
+                # What we ended was there until then, unless Asterisk went first.
+                told_at = 0.0 if reason == ASTERISK_RESTART else leg.hangup_at or 0.0
                 leg.hangup_reason = leg.hangup_reason or reason
-                self._end(leg, max(at, leg.hangup_at or 0.0))  # what we ended was there until then
+                self._end(leg, max(at, told_at))
             case e.NotPlaced(at=at, reason=reason):
                 leg.hangup_reason = leg.hangup_reason or reason
                 self.permit = event.verdict if isinstance(event, e.Forbidden) else self.permit
@@ -290,6 +293,9 @@ class Call:
             case c.Dial(leg=name) if not self.legs[name].over:
                 # Ambiguous or refused, it is never repeated: the leg is given up.
                 return self.hang_up(self.legs[name], "refused" if status else INTERRUPTED)
+            case c.Hangup(leg=name) if status in GONE and self.now < (self.legs[name].hangup_at or 0) + AGAIN_SECONDS:
+                self.legs[name].hangup_at = None  # the first we hear: it was gone before
+                return []
             case _ if status in GONE:  # the leg's end is on its way
                 return []
             case c.Hangup(leg=name) if not self.legs[name].over:

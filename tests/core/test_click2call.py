@@ -244,6 +244,14 @@ def test_a_leg_we_hung_up_unheard_was_there_until_then(call: Call) -> None:
     assert cdr(call, node="n1").billsec == 7200.0
 
 
+def test_what_was_gone_before_we_hung_it_up_is_not_billed_until_then(call: Call) -> None:
+    after(call, *B_ANSWERS, DeadlinePassed(name="talk", at=7310))
+    call.note(Refused(at=7310.01, command=Hangup(leg="b1", cause=16), status=404))
+    call.note(Missed(leg="b1", at=7200, reason="end_not_seen"))
+    call.note(Missed(leg="a1", at=7200, reason="asterisk_restart"))
+    assert [leg.ended_at for leg in call.legs.values()] == [7200, 7200]
+
+
 TWO_TRUNKS = Party(
     number="919910000202", endpoints=("PJSIP/919910000202@one", "PJSIP/919910000202@two"), ring_seconds=9
 )

@@ -70,7 +70,8 @@ def nothing_left(seen: Evidence) -> Iterator[str]:
 def billsec(seen: Evidence) -> Iterator[str]:
     """Each CDR's is Asterisk's own, to the second.
 
-    An answer that came during a cut, or a party that left then, may be off by the cut; our own hang-up may not.
+    An answer that came during a cut, or a party that left then, may be off by the cut; our own hang-up may only
+    where it was ordered in the cut, and got there late.
     """
     for row in seen.cdrs:
         theirs = _their_billsec(seen, row)
@@ -95,7 +96,11 @@ def _unseen_seconds(seen: Evidence, row: Row) -> float:
     for dialog in seen.dialogs.get(row["dialed_number"], []):
         cuts.add(seen.cut_at(dialog.answered_at, margin=CROSSING_SECONDS) if dialog.answered_at else None)
         cut = seen.cut_at(dialog.ended_at, margin=CROSSING_SECONDS) if dialog.ended_at else None
-        if cut and dialog.ended_at and (not dialog.ended_by_us or dialog.ended_at < cut[0] + CROSSING_SECONDS):
+        if not (cut and dialog.ended_at and dialog.answered_at):
+            continue
+        told_at = dialog.answered_at + (row["billsec"] or 0.0)
+        ordered = cut[0] + CROSSING_SECONDS < told_at < dialog.ended_at
+        if not dialog.ended_by_us or dialog.ended_at < cut[0] + CROSSING_SECONDS or ordered:
             cuts.add(cut)
     return sum(cut[1] - cut[0] for cut in cuts if cut)
 
