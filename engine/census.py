@@ -14,12 +14,15 @@ TIME = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
-    """One look at it. `channels` maps each channel's id to its state; other nodes' and strangers' are left out."""
+    """One look at it. Other nodes' and strangers' are left out.
+
+    `channels` maps each channel's id to its state, `bridges` each bridge's to its channels.
+    """
 
     node: str
     started_at: float
     channels: dict[str, str]
-    bridges: list[str]
+    bridges: dict[str, list[str]]
 
     @classmethod
     async def take(cls, ari: Ari, *, node: str) -> "Census":
@@ -31,7 +34,7 @@ class Census:
             node=node,
             started_at=timestamp(status["status"]["startup_time"]),
             channels={each["id"]: each["state"] for each in channels if split(node, each["id"])},
-            bridges=[each["id"] for each in bridges if split(node, each["id"])],
+            bridges={each["id"]: each.get("channels", []) for each in bridges if split(node, each["id"])},
         )
 
     def states(self) -> dict[str, dict[str, str]]:
@@ -41,6 +44,17 @@ class Census:
             call_id, leg = self._owner(channel)
             found.setdefault(call_id, {})[leg] = state
         return found
+
+    def members(self, call_id: str) -> frozenset[str]:
+        """The legs of that call that are in a bridge of its own."""
+        found = (
+            channel for bridge, channels in self.bridges.items() for channel in channels if self._is_of(bridge, call_id)
+        )
+        return frozenset(self._owner(channel)[1] for channel in found if self._is_of(channel, call_id))
+
+    def _is_of(self, thing_id: str, call_id: str) -> bool:
+        owner = split(self.node, thing_id)
+        return owner is not None and owner[0] == call_id
 
     def orphans(self, owned: Callable[[str], bool]) -> tuple[list[str], list[str]]:
         """The channels and the bridges whose call, by its id, nobody owns."""
@@ -66,6 +80,6 @@ async def answered_at(ari: Ari, node: str, legs: Iterable[tuple[str, str]]) -> d
 
 async def _told(asked: Any, what: str) -> Any:
     reply = await asked
-    if not reply.done:
+    if not reply.done or reply.body is None:
         raise ConnectionError(f"Asterisk does not tell its {what}: {reply.status}")
-    return reply.body or []
+    return reply.body

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from engine.core.call import Call
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
 from engine.core.permit import Verdict
+from engine.core.reconcile import reconcile
 from engine.errors import Refusal
 from engine.store.writer import Writer
 
@@ -91,6 +92,11 @@ class Line:
         self._node.writer.note(call)
         self._node.changed(self)
 
+    def take_back(self, states: Mapping[str, str], **found: Any) -> None:
+        """Let the call know what Asterisk has of it, as `reconcile` tells it."""
+        for event in reconcile(self.call, states, at=time.time(), **found):
+            self.note(event)
+
     def leave(self) -> None:
         """Command nothing more: whoever owns the call next will."""
         self._orders.clear()
@@ -121,7 +127,7 @@ class Line:
             committed = self._node.writer.commit(self.call)
             committed.add_done_callback(partial(self._saved, command.leg, time.monotonic()))
             return
-        if isinstance(command, c.CreateLeg) and not self._node.ari.ready:
+        if isinstance(command, c.CreateLeg) and not (self._node.ari.ready and self._node.writer.lock.ours):
             self._not_placed(command.leg, "asterisk_away")
             return
         if isinstance(command, c.CreateLeg) and not self._permitted(self.call.legs[command.leg]):

@@ -176,9 +176,9 @@ async def _follow_hints(store: Store, accounts: Accounts, gate: Gate, switch: Sw
     async for _ in store.listen():
         try:
             gate.take_stops(await store.stops())
-            accounts.replace(await store.applied())
             for call_id in await store.hangups_asked():
                 switch.cancel(call_id)
+            accounts.replace(await store.applied())
             unread.is_over()
         except StoreAway:
             unread.goes_on()

@@ -33,7 +33,7 @@ class Sweep:
                 break
             seconds = RETRY_SECONDS
         channels, bridges = census.orphans(self._owned)
-        if not self._ari.ready:  # cut off, or replaced: the next adopt looks again
+        if not self._ari.ready or not self._store.writer.lock.ours:  # cut off, or replaced: the next adopt looks again
             return
         await self.hang_up(channels)
         for bridge in bridges:

@@ -20,7 +20,7 @@ from engine.core.call import ASTERISK_RESTART, RING, Call
 from engine.core.flows import FLOWS
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, split
-from engine.core.reconcile import UP, reconcile
+from engine.core.reconcile import UP
 from engine.core.request import CallRequest
 from engine.core.rows import restore
 from engine.counts import Counts
@@ -137,6 +137,7 @@ class Switch:
         """
         crash.reached("adopt.connected")
         census = await Census.take(self._ari, node=self._node)
+        self._require_owner()
         crash.reached("adopt.listed")
         seen_at, started_at = self._ari.heard_at, self._asterisk_started_at
         if not self._restored:
@@ -150,20 +151,26 @@ class Switch:
         missed = ASTERISK_RESTART if restarted else "end_not_seen"
         states = census.states()
         answered = await answered_at(self._ari, self._node, self._unheard(states))
+        self._require_owner()
         channels, bridges = census.orphans(self._owns)
         log.info(
             "calls adopted", calls=len(self._lines), orphans=len(channels), stale_bridges=len(bridges), missed=missed
         )
         for line in list(self._lines.values()):
-            found = states.get(line.call.call_id, {})
-            now = time.time()
-            told = answered.get(line.call.call_id, {})
-            for event in reconcile(line.call, found, at=now, seen_at=seen_at or now, answered_at=told, missed=missed):
-                line.note(event)
+            call_id = line.call.call_id
+            found = {"answered_at": answered.get(call_id, {}), "members": census.members(call_id), "missed": missed}
+            line.take_back(states.get(call_id, {}), seen_at=seen_at or time.time(), **found)
         self.counts.adopt_runs += 1
-        self._spawn(self._note_asterisk(census.started_at), "note asterisk")
+        self._store.writer.note_asterisk(census.started_at)
         self._spawn(self._sweep.after(ORPHAN_SECONDS, census), "sweep")
         crash.reached("adopt.reconciled")
+
+    def _require_owner(self) -> None:
+        """After a wait within adopt: what was read is worth nothing if another engine has the lock by now."""
+        if not self._store.writer.lock.ours:
+            self.close()
+            self._restored = False
+            raise ConnectionError("another engine owns this Asterisk")
 
     def step_down(self) -> None:
         """Forget every call: another engine owns this Asterisk, and they are its calls now."""
@@ -186,26 +193,27 @@ class Switch:
     async def audit(self) -> None:
         """Compare Asterisk's list, the calls in memory and the rows, twice; what is wrong both times is ended.
 
-        Raises `ConnectionError`, `StoreAway`.
+        What waits for Postgres is newer than the rows: these are not looked at then. Raises `ConnectionError`,
+        `StoreAway`.
         """
         first = await Census.take(self._ari, node=self._node)
-        rows = [(row, legs) for row, legs in await self._store.live_calls() if row["call_id"] not in self._lines]
+        away = self._store.writer.away
+        rows = [each for each in await self._store.live_calls() if not away and each[0]["call_id"] not in self._lines]
         suspects = [leg for leg in self._channels() if leg not in first.channels]
         await self._sweep.after(ORPHAN_SECONDS, first)
         second = await Census.take(self._ari, node=self._node)
-        live = {row["call_id"] for row, _ in await self._store.live_calls()}
+        live = set() if self._store.writer.away else {row["call_id"] for row, _ in await self._store.live_calls()}
         leaked = [(row, legs) for row, legs in rows if row["call_id"] in live - self._lines.keys()]
         gone = [leg for leg in suspects if leg in self._channels() and leg not in second.channels]
         if leaked or gone:
             log.error("audit found leaks", rows=[row["call_id"] for row, _ in leaked], legs=gone)
         for row, legs in leaked:
             if line := self._take_over(row, legs):
-                for event in reconcile(line.call, {}, at=time.time(), seen_at=time.time()):
-                    line.note(event)
+                line.take_back({}, seen_at=time.time())
         for leg in gone:
             call_id, name = split(self._node, leg) or ("", "")
-            if found := self._lines.get(call_id):
-                found.note(e.Missed(leg=name, at=time.time(), reason="end_not_seen"))
+            if call_id in self._lines:
+                self._lines[call_id].note(e.Missed(leg=name, at=time.time(), reason="end_not_seen"))
 
     def close(self) -> None:
         """Stop commanding; live calls stay in Asterisk for the next engine."""
@@ -249,7 +257,7 @@ class Switch:
         leg = line.call.legs.get(event.leg) if line else None
         if line is not None and leg is not None and not leg.over:
             line.note(event, arrived=arrived)
-        elif isinstance(event, e.Created):  # created too late: nobody waits for it any more
+        elif isinstance(event, e.Created) and not self.draining:  # created too late: nobody waits for it any more
             self._spawn(self._sweep.hang_up([leg_id(self._node, call_id, event.leg)]), "late leg")
 
     def _deadline(self, call_id: str) -> None:
@@ -271,11 +279,10 @@ class Switch:
         """Take the calls of the engine before us over from their rows."""
         try:
             await self._store.writer.recover()
-            rows = await self._store.live_calls()
+            for row, legs in await self._store.live_calls():
+                self._take_over(row, legs)
         except StoreAway as exc:
             raise ConnectionError("the store is away: nothing is adopted without it") from exc
-        for row, legs in rows:
-            self._take_over(row, legs)
         self._restored = True
 
     def _take_over(self, row: dict[str, Any], legs: list[dict[str, Any]]) -> Line | None:
@@ -287,12 +294,6 @@ class Switch:
         line = self._open(call)
         self._clock.set(call.call_id, call.deadline)
         return line
-
-    async def _note_asterisk(self, started_at: float) -> None:
-        try:
-            await self._store.note_asterisk(started_at)
-        except StoreAway:
-            log.info("start of Asterisk not noted: the store is away")
 
     def _owns(self, call_id: str) -> bool:
         return call_id in self._lines

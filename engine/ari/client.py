@@ -119,9 +119,11 @@ class Ari:
         self._blocking[name] = None
         try:
             self._blocking[name] = socket = await self._open_socket(name, blocking=True)
-        except (WSError, OSError, TimeoutError):
+        except BaseException as exc:
             del self._blocking[name]
-            return None
+            if isinstance(exc, WSError | OSError | TimeoutError):
+                return None
+            raise
         return socket
 
     def _missing(self, name: str) -> bool:

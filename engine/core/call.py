@@ -11,26 +11,15 @@ from engine.core import commands as c
 from engine.core import events as e
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
+from engine.core.refused import ADD, HANGUP, OPEN, UNMUTE, refused
 from engine.core.request import CallRequest, Side
 
 CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
-INTERRUPTED = "interrupted"
 ASTERISK_RESTART = "asterisk_restart"
 RING = "ring:"  # the name of a deadline: that leg's ring time is over
-# Names of deadlines: do this to that leg again, as Asterisk did not answer.
-HANGUP = "hangup:"
-UNMUTE = "unmute:"
-OPEN = "open"
-ADD = "add"
-AGAIN_SECONDS = 1.0
 GRACE_SECONDS = 60  # how much later than ours Asterisk's own limits fire
 LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b"}
-
-THERE = 409  # Asterisk's answer for a bridge it has already
-GONE = (400, 404)  # Asterisk's answers for a channel it does not have
-# A command Asterisk refused that nothing else would make up for: the call can not go on.
-VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute)
 
 
 class Flow(Protocol):
@@ -129,7 +118,7 @@ class Call:
         """Put those of the legs that are not in it yet into the open bridge."""
         names = tuple(leg.name for leg in legs if leg.name not in self.members)
         self.members.update(names)
-        return [c.AddToBridge(bridge=self.bridge, legs=names)]
+        return [c.AddToBridge(bridge=self.bridge, legs=names)] if names else []
 
     def close_bridge(self) -> list[c.Command]:
         """Destroy the bridge, if one is open; whoever is in it is hung up or has gone."""
@@ -192,12 +181,15 @@ class Call:
                     return [c.Unmute(leg=name.removeprefix(UNMUTE))]
                 if name == OPEN:
                     return [c.OpenBridge(bridge=self.bridge)]
-                if name == ADD:
-                    return [c.AddToBridge(bridge=self.bridge, legs=tuple(sorted(self.members)))]
+                if name.startswith(ADD):
+                    legs = [self.legs[each] for each in name.removeprefix(ADD).split(",")]
+                    return self.add_to_bridge(*(leg for leg in legs if leg.usable))
             case e.Refused(command=command, status=status):
-                return self._note_refused(command, status)
+                return refused(self, command, status)
             case e.Cancelled():
                 return self.release("cancelled")
+        if isinstance(event, e.TakenBack) and event.members is not None:
+            self.members = set(event.members)
         if self.releasing:
             again = isinstance(event, e.TakenBack) and self.bridge > 0
             return [c.CloseBridge(bridge=self.bridge)] if again else []
@@ -285,34 +277,6 @@ class Call:
         leg.ended_at = max(at, *(time for time in known if time is not None), 0.0)
         self.deadlines.pop(RING + leg.name, None)
         self.deadlines.pop(HANGUP + leg.name, None)
-
-    def _note_refused(self, command: c.Command, status: int) -> list[c.Command]:
-        match command:
-            case c.Dial(leg=name) if self.legs[name].rang_at or self.legs[name].answered_at:
-                return []  # it was dialled: only Asterisk's word for it is lost
-            case c.Dial(leg=name) if not self.legs[name].over:
-                # Ambiguous or refused, it is never repeated: the leg is given up.
-                return self.hang_up(self.legs[name], "refused" if status else INTERRUPTED)
-            case c.Hangup(leg=name) if status in GONE and self.now < (self.legs[name].hangup_at or 0) + AGAIN_SECONDS:
-                self.legs[name].hangup_at = None  # the first we hear: it was gone before
-                return []
-            case _ if status in GONE:  # the leg's end is on its way
-                return []
-            case c.Hangup(leg=name) if not self.legs[name].over:
-                self.deadlines[HANGUP + name] = self.now + AGAIN_SECONDS
-                return []
-            case c.Unmute(leg=name) if status == 0 and self.still(command):
-                self.deadlines[UNMUTE + name] = self.now + AGAIN_SECONDS
-                return []
-            case c.OpenBridge() if status == THERE:
-                return []
-            case c.OpenBridge() | c.AddToBridge() if status == 0 and self.still(command):
-                self.deadlines[OPEN if isinstance(command, c.OpenBridge) else ADD] = self.now + AGAIN_SECONDS
-                return []
-            case _ if isinstance(command, VITAL) and self.still(command):
-                return self.release("refused")
-            case _:
-                return []
 
     def _life_seconds(self) -> int:
         ringing = self.request.agent.ring_seconds + self.request.customer.ring_seconds

@@ -107,4 +107,9 @@ class Cancelled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack(Event):
-    """The call knows again all that Asterisk has of it; commands may have been lost."""
+    """The call knows again all that Asterisk has of it; commands may have been lost.
+
+    `members` are the legs found in its bridge, None where nobody looked.
+    """
+
+    members: frozenset[str] | None = None

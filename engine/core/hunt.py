@@ -1,8 +1,9 @@
 """Working through the ways to reach a party."""
 
-from engine.core.call import INTERRUPTED, Call
+from engine.core.call import Call
 from engine.core.causes import NEXT_ENDPOINT_SIP_CODES
 from engine.core.leg import Leg
+from engine.core.refused import INTERRUPTED
 
 
 def next_endpoint(call: Call, leg: Leg) -> str | None:

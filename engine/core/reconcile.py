@@ -20,12 +20,14 @@ def reconcile(
     seen_at: float,
     answered_at: Mapping[str, float] = MappingProxyType({}),
     missed: str = "end_not_seen",
+    members: frozenset[str] | None = None,
 ) -> list[e.Event]:
     """The events that bring a call up to what Asterisk has: `channel_states` maps leg name to ARI's state.
 
     A leg without a channel has ended, as far as we know when Asterisk was last seen; `missed` is why we did
     not see it. One found Up was answered when `answered_at` says, or else now. One that is still Down and sent
     no early media may or may not have been dialled: it is never dialled again but given up, for a new attempt.
+    `members` are the legs in its bridge.
     """
     open_legs = [leg for leg in call.legs.values() if not leg.over]
     # The last placed first: a customer lost together with its agent was lost, not given up.
@@ -34,7 +36,7 @@ def reconcile(
     return [
         *(e.Missed(leg=leg.name, at=min(at, seen_at), reason=missed) for leg in ended),
         *(event for leg in found for event in _found(leg, channel_states[leg.name], at, answered_at.get(leg.name, at))),
-        e.TakenBack(at=at),
+        e.TakenBack(at=at, members=members),
     ]
 
 

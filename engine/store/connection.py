@@ -8,7 +8,7 @@ import orjson
 
 COMMAND_SECONDS = 2.0
 # Postgres does not answer, or not as it should: not connected, shutting down, full, read-only, locked out …
-AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # Not an outage: DATABASE_URL is wrong, and waiting does not mend it.
 WRONG = (
     asyncpg.ClientConfigurationError,

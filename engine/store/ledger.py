@@ -12,6 +12,7 @@ from engine.store.lock import Lock
 from engine.store.queries import QUERIES
 from engine.store.snapshot import Snapshot
 
+CLOCK_SECONDS = 0.001  # what Postgres's time and ours may differ by rounding
 BEAT_SECONDS = 1.0  # how often the node says that it is alive, and finds its connection cut
 
 log = structlog.get_logger()
@@ -33,6 +34,9 @@ class Ledger:
         self._node = node
         self._connection: asyncpg.Connection | None = None
         self._beat_at = 0.0
+        self._seen_at = 0.0  # what we have said so far of when we were alive
+        self.asterisk_started_at: float | None = None
+        self.superseded_at = 0.0  # until then another engine had the calls
         self.lock = Lock(f"legwork-{node}")
         self.predecessor = Predecessor()
 
@@ -47,9 +51,13 @@ class Ledger:
             return
         connection = await connect(self._url, name=self.lock.signature)
         try:
-            left = None if self.lock.ours else await self._left_behind(connection)
+            left = await self._left_behind(connection)
+            if self.lock.ours and (left.seen_at or 0.0) > self._seen_at + CLOCK_SECONDS:
+                self.lock.lose()  # somebody else was alive here since: the calls were that engine's meanwhile
+            new = not self.lock.ours
             await self.lock.take(connection)
-            self.predecessor = left or self.predecessor
+            if new:
+                self.predecessor, self.superseded_at = left, left.seen_at or 0.0
         except BaseException:
             connection.terminate()
             raise
@@ -81,11 +89,13 @@ class Ledger:
         """Say that the node is alive, unless that was said in the last second."""
         now = asyncio.get_running_loop().time()
         if now >= self._beat_at + BEAT_SECONDS:
-            await self._connected.execute(QUERIES["beat"], self._node, time.time())
+            self._seen_at = max(self._seen_at, time.time())  # before it is said: it may be heard without an answer
+            await self._connected.execute(QUERIES["beat"], self._node, self._seen_at, self.asterisk_started_at)
             self._beat_at = now
 
     async def seen(self, at: float) -> None:
         """Note that the node was alive then, at least."""
+        self._seen_at = max(self._seen_at, at)
         await self._connected.execute(QUERIES["seen"], self._node, at)
         self.predecessor = replace(self.predecessor, seen_at=max(at, self.predecessor.seen_at or 0.0) or None)
 

@@ -40,6 +40,11 @@ class Lock:
         if not taken:
             raise NotOwner
 
+    def lose(self) -> None:
+        """Another engine had it, unseen."""
+        self._held.clear()
+        self._lost.set()
+
     async def held(self) -> None:
         """Wait until it is ours."""
         await self._held.wait()

@@ -52,10 +52,6 @@ class Store:
         """Return if Postgres answers. Raises `StoreAway`."""
         await self._fetch("SELECT 1")
 
-    async def note_asterisk(self, started_at: float) -> None:
-        """Keep when the node's Asterisk was started."""
-        await self._named("asterisk_started", self._node, started_at)
-
     async def live_calls(self) -> list[tuple[Row, list[Row]]]:
         """The node's calls that have not ended, each with its legs."""
         return await self._with_legs(await self._named("live_calls", self._node))

@@ -109,16 +109,14 @@ UPDATE nodes SET seen_at = greatest(seen_at, to_timestamp($2)) WHERE node = $1
 
 -- name: beat
 -- The node is alive at that time: its own clock's, as the spool's times are, whenever Postgres gets round to it.
-INSERT INTO nodes (node, seen_at) VALUES ($1, to_timestamp($2)) ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at
+-- Its Asterisk was started at the second; NULL where that is not known yet.
+INSERT INTO nodes AS known (node, seen_at, asterisk_started_at) VALUES ($1, to_timestamp($2), to_timestamp($3))
+ON CONFLICT (node) DO UPDATE SET
+    seen_at = excluded.seen_at, asterisk_started_at = coalesce(excluded.asterisk_started_at, known.asterisk_started_at)
 
 -- name: left_behind
 -- When the node was last alive, and when the Asterisk it had then was started.
 SELECT seen_at, asterisk_started_at FROM nodes WHERE node = $1
-
--- name: asterisk_started
--- Which Asterisk the node has: the one started at that time.
-INSERT INTO nodes (node, seen_at, asterisk_started_at) VALUES ($1, now(), to_timestamp($2))
-ON CONFLICT (node) DO UPDATE SET asterisk_started_at = excluded.asterisk_started_at
 
 -- name: take_lock
 -- The lock of a Stasis application, until this connection ends; false when another has it.

@@ -121,7 +121,9 @@ class Spool:
         """Keep what Postgres does not take beside the spool, for a person to look at."""
 
         def work() -> None:
-            with self._beside("unwritten.jsonl").open("ab") as file:
+            path = self._beside("unwritten.jsonl")
+            path.touch(mode=0o600)
+            with path.open("ab") as file:
                 file.writelines((each.body or b"") + b"\n" for each in batch)
                 file.flush()
                 os.fsync(file.fileno())
@@ -133,6 +135,10 @@ class Spool:
         if self.left_over:
             await self._in_thread(self._clear)
         self.depth = 0
+
+    async def release(self) -> None:
+        """Let another engine have the file; the next use opens it again."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._shut)
 
     async def close(self) -> None:
         """Let go of the file."""

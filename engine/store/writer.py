@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
 
 import structlog
 
@@ -76,7 +75,7 @@ class Writer:
         """
         if self.away:
             refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            refused.set_exception(StoreAway())
+            _settle(refused, StoreAway())
             return refused
         self._new.add(call.call_id)
         if kept is not None:
@@ -91,6 +90,10 @@ class Writer:
         self._pending[call.call_id] = call
         self._wake.set()
         return waiting
+
+    def note_asterisk(self, started_at: float) -> None:
+        """Keep, with the next beat, when the node's Asterisk was started."""
+        self._ledger.asterisk_started_at = started_at
 
     async def own(self) -> None:
         """Connect and take the lock. Raises `NotOwner`, one of `AWAY`."""
@@ -203,22 +206,23 @@ class Writer:
             self._pending.pop(call_id, None)
             self._forgotten.add(call_id)
             self._answer(call_id, StoreAway())
-        self._not_recovered()
+        self._recovered(StoreAway())
         self._lost.set()
 
-    def _not_recovered(self) -> None:
+    def _recovered(self, error: StoreAway | None) -> None:
         recovering, self._recovering = self._recovering, []
         for waiting in recovering:
-            if not waiting.done():
-                waiting.set_exception(StoreAway())
+            _settle(waiting, error)
 
     async def _reconnect(self) -> None:
         while True:
             await self._lost.wait()
             try:
                 await self._ledger.reach()
-            except (NotOwner, *AWAY):
-                self._not_recovered()
+            except (NotOwner, *AWAY) as exc:
+                self._recovered(StoreAway())
+                if isinstance(exc, NotOwner):
+                    await self._spool.release()  # the owner may have to read it
             else:
                 self._lost.clear()
                 self._wake.set()
@@ -228,6 +232,10 @@ class Writer:
         """Whether all that was pending is on disk."""
         while self._pending or self._forgotten:
             calls = self._take()
+            if not self.lock.ours:  # the other engine's rows of live calls are newer; how one ended stays a fact
+                for call in [each for each in calls if not each.over]:
+                    self._answer(call.call_id, StoreAway())
+                calls = [each for each in calls if each.over]
             forgotten, self._forgotten = self._forgotten, set()
             kept = [(each.call_id, each.dump()) for each in self._snapshots(calls)]
             try:
@@ -265,6 +273,7 @@ class Writer:
         except AWAY as exc:
             self._mark_away(exc)
         except SpoolRefused:
+            self._recovered(StoreAway())
             self._wake_later()
         else:
             self._be_back()
@@ -280,14 +289,13 @@ class Writer:
         unwritten = [each for each in batch if each.body is not None and each.call_id not in known]
         if unwritten:
             log.error("calls of the spool are set aside beside it", calls=[each.call_id for each in unwritten])
-            with suppress(SpoolRefused):  # told by the spool
-                await self._spool.set_aside(unwritten)
+            await self._spool.set_aside(unwritten)
         await self._ledger.seen(batch[-1].spooled_at)
 
     def _stale(self, batch: list[Spooled], snapshots: list[Snapshot]) -> set[str]:
         """The live calls that another engine has had since they were spooled: its rows are newer."""
         live = {each.call_id for each in snapshots if each.cdr is None}
-        until = (self.predecessor.seen_at or 0.0) - CLOCK_SECONDS
+        until = self._ledger.superseded_at - CLOCK_SECONDS
         return {each.call_id for each in batch if each.call_id in live and each.spooled_at < until}
 
     def _be_back(self) -> None:
@@ -295,18 +303,17 @@ class Writer:
         log.info("store is back", drained=self._drained)
         self._drained = 0
         self._wake.set()
-        recovering, self._recovering = self._recovering, []
-        for waiting in recovering:
-            if not waiting.done():
-                waiting.set_result(None)
+        self._recovered(None)
 
     def _answer(self, call_id: str, error: Exception | None) -> None:
         self._new.discard(call_id)
         self._keyed.pop(call_id, None)
         for waiting in self._waiting.pop(call_id, []):
-            if waiting.done():
-                continue
-            if error is None:
-                waiting.set_result(None)
-            else:
-                waiting.set_exception(error)
+            _settle(waiting, error)
+
+
+def _settle(waiting: asyncio.Future[None], error: Exception | None) -> None:
+    if error is not None and not waiting.done():
+        waiting.set_exception(error)
+    elif not waiting.done():
+        waiting.set_result(None)

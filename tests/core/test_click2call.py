@@ -32,6 +32,7 @@ from engine.core.events import (
     Progressed,
     Rang,
     Refused,
+    TakenBack,
 )
 from engine.core.request import Party
 from tests.core.conftest import call_of, request_of
@@ -234,7 +235,30 @@ def test_a_bridge_whose_opening_got_no_answer_is_opened_again_and_may_be_there(c
 def test_legs_whose_adding_got_no_answer_are_added_again(call: Call) -> None:
     add = AddToBridge(bridge=1, legs=("a1", "b1"))
     assert after(call, *B_ANSWERS, Refused(at=113, command=add, status=0)) == []
-    assert call.note(DeadlinePassed(name="add", at=114)) == [add]
+    assert call.note(DeadlinePassed(name="add:a1,b1", at=114)) == [add]
+
+
+def test_who_may_not_be_in_the_bridge_is_put_there_with_the_next_attempt(call: Call) -> None:
+    lost = AddToBridge(bridge=1, legs=("a1", "b1"))
+    after(call, *A_ANSWERS, Created(leg="b1", at=105.1), Refused(at=108, command=lost, status=0))
+    call.note(Refused(at=108.1, command=Dial(leg="b1", ring_seconds=90), status=0))
+    call.note(Ended(leg="b1", at=108.2, cause=16))
+    (add, dial) = call.note(Created(leg="b2", at=108.3))
+    assert add == AddToBridge(bridge=1, legs=("a1", "b2"))
+    assert isinstance(dial, Dial)
+
+
+def test_who_is_found_outside_the_bridge_is_put_into_it(call: Call) -> None:
+    after(call, *B_ANSWERS)
+    orders = call.note(TakenBack(at=120, members=frozenset({"b1"})))
+    assert orders == [AddToBridge(bridge=1, legs=("a1",)), Unmute(leg="a1")]
+
+
+def test_a_bridge_that_is_not_there_is_opened_before_its_legs_are_added_again(call: Call) -> None:
+    missing = AddToBridge(bridge=1, legs=("a1", "b1"))
+    assert after(call, *B_ANSWERS, Refused(at=110.1, command=missing, status=404)) == []
+    orders = [order for event in call.due(112) for order in call.note(event)]
+    assert sorted(type(order).__name__ for order in orders) == ["AddToBridge", "OpenBridge"]
 
 
 def test_a_leg_we_hung_up_unheard_was_there_until_then(call: Call) -> None:

@@ -59,6 +59,9 @@ class SimulatedSpool:
         self._disk.held.clear()
         self.depth = 0
 
+    async def release(self) -> None:
+        """Let another engine have it."""
+
     async def close(self) -> None:
         """Let go of it."""
 

@@ -162,10 +162,8 @@ class Postgres:
                 self.legs = {key: leg for key, leg in self.legs.items() if leg["call_id"] not in arguments[0]}
                 return []
             case "beat":
-                self._node(arguments[0])["seen_at"] = arguments[1]
-                return []
-            case "asterisk_started":
-                self._node(arguments[0])["asterisk_started_at"] = arguments[1]
+                node = self._node(arguments[0])
+                node["seen_at"], node["asterisk_started_at"] = arguments[1], arguments[2] or node["asterisk_started_at"]
                 return []
             case "seen":
                 if row := self.nodes.get(arguments[0]):

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+import engine.core.call
 import engine.core.reconcile
+import engine.core.refused
 import engine.core.rows
+import engine.line
 import engine.switch
 from engine.core import commands as c
 from engine.core import events as e
@@ -30,14 +33,14 @@ def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_lost_dial_is_repeated(patch: pytest.MonkeyPatch) -> None:
-    original = Call._note_refused
+    original = engine.core.refused.refused
 
     def again(call: Call, command: c.Command, status: int) -> list[c.Command]:
         if isinstance(command, c.Dial) and status == 0 and not call.legs[command.leg].over:
             return [command]
         return original(call, command, status)
 
-    patch.setattr(Call, "_note_refused", again)
+    patch.setattr(engine.core.call, "refused", again)
 
 
 def _whoever_rang_is_rung_again(patch: pytest.MonkeyPatch) -> None:
@@ -58,7 +61,7 @@ def _adopt_hangs_up_what_talks(patch: pytest.MonkeyPatch) -> None:
     def missing(call: Call, states: Any, **times: Any) -> list[e.Event]:
         return original(call, {} if call.bridged_at else states, **times)
 
-    patch.setattr(engine.switch, "reconcile", missing)
+    patch.setattr(engine.line, "reconcile", missing)
 
 
 def _deadlines_die_with_the_engine(patch: pytest.MonkeyPatch) -> None:

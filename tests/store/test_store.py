@@ -182,8 +182,8 @@ async def test_the_next_owner_learns_when_the_last_one_was_alive(database_url: s
     async with Store.open(database_url, node="n7") as first:
         await first.writer.own()
         assert first.writer.predecessor == Predecessor()
+        first.writer.note_asterisk(1000.0)
         writing = asyncio.create_task(first.writer.run())
-        await first.note_asterisk(1000.0)
         await first.writer.commit(new_call("0000000007"))  # behind the first beat
         writing.cancel()
         await first.writer.close()
@@ -222,6 +222,20 @@ async def test_a_connection_we_lost_is_not_another_owner(store: Store) -> None:
     assert zombie is not None
     with pytest.raises(AWAY):
         await zombie.fetchval("SELECT 1")
+
+
+async def test_an_owner_between_that_nobody_saw_is_noticed(store: Store, database_url: str) -> None:
+    await store.writer.commit(new_call())
+    losing = asyncio.create_task(store.writer.lock.lost())
+    await execute(database_url, "UPDATE nodes SET seen_at = now() + interval '10 s'")  # somebody else's beat
+    await execute(
+        database_url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'legwork-n1 %'"
+        " AND datname = current_database()",
+    )
+    async with asyncio.timeout(5):
+        await losing
+        await store.writer.lock.held()
 
 
 async def test_an_owner_cut_off_writes_nothing_until_it_has_the_lock_again(store: Store, database_url: str) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
@@ -324,6 +325,17 @@ async def test_the_audit_ends_what_leaks(node: Node, monkeypatch: pytest.MonkeyP
     assert (await node.cdr(lost))["reason"] == "its end was not seen"
     assert (await node.cdr("1111111111"))["disposition"] == "CONGESTION"
     auditing.cancel()
+
+
+async def test_the_audit_leaves_rows_alone_that_are_behind_the_spool(node: Node) -> None:
+    ended = Call(call_id="2222222222", request=request_of(), flow=click2call, requested_at=1e9, now=1e9)
+    ended.start(1e9)
+    await node.store.writer.commit(ended)
+    node.store.writer.away = True  # its CDR may be in the spool
+    with patch("engine.switch.ORPHAN_SECONDS", 0.1):
+        await node.switch.audit()
+    assert node.switch.live_calls("account_1") == 0
+    node.store.writer.away = False
 
 
 async def test_channels_and_bridges_of_ours_that_no_call_owns_are_ended(

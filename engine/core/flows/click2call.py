@@ -35,8 +35,10 @@ def decide(call: Call, event: Event) -> list[Command]:
         case Answered(leg=name) if customer and name == customer.name:
             call.mark_bridged(agent, customer)
             return [Unmute(leg=agent.name)]
-        case TakenBack() if call.bridged_at is not None:
-            return [Unmute(leg=agent.name)]
+        case TakenBack():
+            both = customer is not None and agent.usable and customer.usable
+            joined = call.add_to_bridge(agent, customer) if both and call.bridge_open and customer else []
+            return [*joined, Unmute(leg=agent.name)] if call.bridged_at is not None else joined
         case DeadlinePassed(name="talk"):
             return call.release("max_talk")
         case DeadlinePassed(name="tone"):

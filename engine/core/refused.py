@@ -1,0 +1,58 @@
+"""What a command means that Asterisk did not carry out, or did not say that it did."""
+
+from typing import TYPE_CHECKING
+
+from engine.core import commands as c
+
+if TYPE_CHECKING:
+    from engine.core.call import Call
+
+INTERRUPTED = "interrupted"  # why a leg is given up whose dial got no answer
+# Names of deadlines: do this again, as Asterisk did not answer.
+HANGUP = "hangup:"
+UNMUTE = "unmute:"
+OPEN = "open"
+ADD = "add:"
+AGAIN_SECONDS = 1.0
+
+NO_BRIDGE = 404
+THERE = 409  # Asterisk's answer for a bridge it has already
+GONE = (400, 404)  # Asterisk's answers for a channel it does not have
+# A command Asterisk refused that nothing else would make up for: the call can not go on.
+VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute)
+
+
+def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
+    """What the call does now; `status` is Asterisk's HTTP status, 0 when it did not answer."""
+    match command:
+        case c.Dial(leg=name) if call.legs[name].rang_at or call.legs[name].answered_at:
+            return []  # it was dialled: only Asterisk's word for it is lost
+        case c.Dial(leg=name) if not call.legs[name].over:
+            # Ambiguous or refused, it is never repeated: the leg is given up.
+            return call.hang_up(call.legs[name], "refused" if status else INTERRUPTED)
+        case c.OpenBridge() if status == THERE:
+            return []
+        case c.OpenBridge() if status == 0 and call.still(command):
+            call.deadlines[OPEN] = call.now + AGAIN_SECONDS
+            return []
+        case c.AddToBridge(legs=names) if status in (0, NO_BRIDGE) and not call.releasing:
+            call.members.difference_update(names)
+            call.deadlines[ADD + ",".join(names)] = call.now + AGAIN_SECONDS
+            if status == NO_BRIDGE:
+                call.deadlines[OPEN] = call.now
+            return []
+        case c.Hangup(leg=name) if status in GONE and call.now < (call.legs[name].hangup_at or 0) + AGAIN_SECONDS:
+            call.legs[name].hangup_at = None  # the first we hear: it was gone before
+            return []
+        case _ if status in GONE:  # the leg's end is on its way
+            return []
+        case c.Hangup(leg=name) if not call.legs[name].over:
+            call.deadlines[HANGUP + name] = call.now + AGAIN_SECONDS
+            return []
+        case c.Unmute(leg=name) if status == 0 and call.still(command):
+            call.deadlines[UNMUTE + name] = call.now + AGAIN_SECONDS
+            return []
+        case _ if isinstance(command, VITAL) and call.still(command):
+            return call.release("refused")
+        case _:
+            return []
