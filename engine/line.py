@@ -17,7 +17,7 @@ from engine.ari.socket import NO_ANSWER, Reply
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.call import Call
-from engine.core.ids import leg_id
+from engine.core.ids import bridge_id, leg_id
 from engine.core.leg import Leg
 from engine.core.permit import Verdict
 from engine.core.reconcile import reconcile
@@ -186,12 +186,25 @@ class Line:
 
     def _refused(self, command: c.Command, status: int) -> None:
         log.info("command refused", call=self.call.call_id, command=type(command).__name__, status=status)
-        if not isinstance(command, c.CreateLeg):
+        if isinstance(command, c.AddToBridge) and not status:
+            self._node.spawn(self._look_into(command), "look into bridge")
+        elif not isinstance(command, c.CreateLeg):
             self.note(e.Refused(at=time.time(), command=command, status=status))
         elif status:
             self._not_placed(command.leg, "unplaceable")
         else:
             self._node.spawn(self._settle(command.leg), "settle")
+
+    async def _look_into(self, command: c.AddToBridge) -> None:
+        """No answer to an addition: if the legs are in the bridge, only the answer was lost.
+
+        They are not added twice: Asterisk would take them out in between, and both would hear it.
+        """
+        bridge = bridge_id(self._node.name, self.call.call_id, command.bridge)
+        reply = await self._node.ari.bridges.get(bridgeId=bridge)
+        inside = reply.body["channels"] if reply.done else []
+        if any(leg_id(self._node.name, self.call.call_id, leg) not in inside for leg in command.legs):
+            self.note(e.Refused(at=time.time(), command=command, status=reply.status if not reply.done else 0))
 
     async def _settle(self, leg: str) -> None:
         """No answer to a create: if the channel is there, or was, only the answer was lost."""

@@ -148,6 +148,9 @@ class Asterisk:
                 respond(200, [self._described(channel) for channel in self.channels.values()])
             case ("GET", "bridges"):
                 respond(200, [{"id": bridge, "channels": list(ids)} for bridge, ids in self.bridges.items()])
+            case ("GET", "bridges", bridge):
+                there = self.bridges.get(bridge)
+                respond(404 if there is None else 200, {"id": bridge, "channels": list(there or ())})
             case ("POST", "bridges", bridge):
                 fresh = bridge not in self.bridges
                 self.bridges.setdefault(bridge, [])
