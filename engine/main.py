@@ -33,6 +33,7 @@ from engine.trouble import Trouble
 
 WATCHDOG_SECONDS = 2.0
 WAIT_SECONDS = 0.5
+STANDBY_SECONDS = 5.0
 EMBEDDED_SECONDS = 2.0
 WAIT_MORE = "EXTEND_TIMEOUT_USEC=30000000"  # systemd's patience with a start
 SHUTDOWN_SECONDS = 2.0  # for requests half sent
@@ -147,7 +148,10 @@ async def _own(store: Store, *, wait: bool) -> None:
     waiting = Trouble("engine waits: another owns this Asterisk")
     while True:
         try:
-            await _once_postgres_answers(store.writer.own)
+            await (store.writer.own() if waiting.on else _once_postgres_answers(store.writer.own))
+        except AWAY:  # its owner is to be the first that comes back: it holds what it could not write meanwhile
+            _tell_systemd(WAIT_MORE)
+            await asyncio.sleep(STANDBY_SECONDS)
         except NotOwner:
             if not wait:
                 raise

@@ -17,6 +17,7 @@ import pytest
 from engine.core.call import Call
 from engine.core.events import Answered, Created, Ended
 from engine.errors import StoreAway
+from engine.main import _own
 from engine.store.connection import connect
 from engine.store.ledger import Ledger
 from engine.store.migrate import migrate
@@ -173,6 +174,27 @@ async def test_a_statement_given_up_is_ended_before_anything_newer_is_written(po
     old.lose()
     await new.close()
     await blocker.close()
+
+
+async def test_an_owner_comes_back_to_a_restarted_postgres_before_who_waits_for_it(
+    postgres: OwnPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.main.STANDBY_SECONDS", 2.0)
+    monkeypatch.setattr("engine.main.WAIT_SECONDS", 0.01)
+    await empty(postgres.url)
+    call = new_call()
+    async with running(postgres.url, tmp_path) as store, Store.open(postgres.url, node="n1") as other:
+        await store.writer.accept(call)
+        waiting = asyncio.create_task(_own(other, wait=True))
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(postgres.stop)
+        await store.writer.commit(ended(call))
+        await asyncio.to_thread(postgres.start)
+        await until_back(store)
+        assert store.writer.lock.ours
+        assert not waiting.done()
+        assert await store.cdr(call.call_id) is not None
+        waiting.cancel()
 
 
 async def test_a_read_only_postgres_is_away_until_it_takes_writes(postgres: OwnPostgres, tmp_path: Path) -> None:
