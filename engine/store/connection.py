@@ -39,9 +39,9 @@ async def prepare(connection: asyncpg.Connection) -> None:
 
 
 def to_database(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with its epoch seconds as ISO times, for jsonb_populate_recordset."""
+    """The row with its epoch seconds as times, which JSON spells as ISO 8601, for jsonb_populate_recordset."""
     return {
-        name: datetime.fromtimestamp(value, UTC).isoformat() if value is not None and name.endswith(TIMES) else value
+        name: datetime.fromtimestamp(value, UTC) if value is not None and name.endswith(TIMES) else value
         for name, value in row.items()
     }
 

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The call's row, its legs' rows, and its CDR's once it is over; times as ISO times.
+    """The call's row, its legs' rows, and its CDR's once it is over; times as datetimes, or as ISO times.
 
     A new call's that came with an idempotency key has what is kept under that. No new call goes to the spool.
     """
