@@ -51,9 +51,9 @@ def percentile_ms(times_us: Sequence[int], percent: int) -> float:
 def print_promises(rounds: Sequence[Round]) -> None:
     """What the product promises, and whether this run kept it."""
     print()
-    engine, asterisk = median(rounds, "legwork", 60, "application"), median(rounds, "legwork", 60, "asterisk")
+    engine, asterisk = cpu_ms(rounds, "legwork", 60, "application"), cpu_ms(rounds, "legwork", 60, "asterisk")
     promise("engine / Asterisk, CPU per call at 60/s", engine, asterisk, most=1 / 2)
-    engine, aioari = median(rounds, "legwork", 20, "application"), median(rounds, "aioari", 20, "application")
+    engine, aioari = cpu_ms(rounds, "legwork", 20, "application"), cpu_ms(rounds, "aioari", 20, "application")
     promise("engine / aioari, CPU per call at 20/s", engine, aioari, most=3 / 4)
     for rate in sorted({each.rate for each in rounds if each.reaction_us}):
         times = [time for each in rounds if each.rate == rate for time in each.reaction_us]
@@ -66,23 +66,24 @@ def print_promises(rounds: Sequence[Round]) -> None:
     print(f"{verdict(not wrong)}  one right CDR for each call: {calls - wrong} of {calls}{more}")
 
 
-def promise(what: str, ours: float | None, theirs: float | None, *, most: float) -> None:
-    """One ratio."""
-    if not ours or not theirs:
+def promise(what: str, ours: Sequence[float], theirs: Sequence[float], *, most: float) -> None:
+    """One ratio: the median of the rounds', each against its neighbour, for a machine's speed drifts."""
+    ratios = [our / their for our, their in zip(ours, theirs, strict=False) if their]
+    if not ratios:
         print(f" --   {what}: not measured")
         return
-    ratio = ours / theirs
-    print(f"{verdict(ratio <= most)}  {what}: {ours:.2f} / {theirs:.2f} ms = {ratio:.2f} (promised: ≤ {most:.2f})")
+    ratio = statistics.median(ratios)
+    each = f" (rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)})" if len(ratios) > 1 else ""
+    print(f"{verdict(ratio <= most)}  {what}: {ratio:.2f}{each} (promised: ≤ {most:.2f})")
 
 
 def verdict(kept: bool) -> str:
     return "PASS" if kept else "FAIL"
 
 
-def median(rounds: Sequence[Round], way: str, rate: float, part: str) -> float | None:
-    """The median round's CPU per call of one part."""
-    found = [each.cpu_ms[part] for each in rounds if each.way == way and each.rate == rate]
-    return statistics.median(found) if found else None
+def cpu_ms(rounds: Sequence[Round], way: str, rate: float, part: str) -> list[float]:
+    """Each round's CPU per call of one part."""
+    return [each.cpu_ms[part] for each in rounds if each.way == way and each.rate == rate]
 
 
 def print_circumstances(asterisk: str, peer: str, phones: tuple[int, int], *, pinned: bool) -> None:
