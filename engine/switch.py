@@ -34,7 +34,6 @@ ID_BYTES = 5
 ID_ATTEMPTS = 5
 ORPHAN_SECONDS = 5.0  # so long nobody may own a channel before it is hung up
 DRAIN_GRACE_SECONDS = 5.0
-LOOK_AGAIN_SECONDS = 0.25  # while we are deaf, nobody is given up for not answering
 
 log = structlog.get_logger()
 
@@ -264,14 +263,14 @@ class Switch:
         line = self._lines.get(call_id)
         if line is None:
             return
-        now, deaf = time.time(), not self._ari.ready
-        waiting = False
+        now, wait_seconds = time.time(), 0.0
         for event in line.call.due(now):
-            if deaf and event.name.startswith(RING):  # it may have been answered: adopt will tell
-                waiting = True
-            else:
+            # One that rings may have been answered: what is not read yet will tell.
+            deaf_seconds = self._ari.deaf_seconds if event.name.startswith(RING) else 0.0
+            wait_seconds = max(wait_seconds, deaf_seconds)
+            if not deaf_seconds:
                 line.note(event, arrived=time.monotonic())
-        self._clock.set(call_id, now + LOOK_AGAIN_SECONDS if waiting else line.call.deadline)
+        self._clock.set(call_id, now + wait_seconds if wait_seconds else line.call.deadline)
 
     # -- all of Asterisk ---------------------------------------------------------------------
 

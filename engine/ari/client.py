@@ -19,6 +19,8 @@ from engine.ari.operations import OPERATIONS
 from engine.ari.socket import NO_ANSWER, REQUEST_SECONDS, Done, Reply, Socket
 
 BLOCKING_SOCKETS = 4
+DEAF_SECONDS = 0.25  # adopt will tell, then
+READ_SECONDS = 0.01  # we stood still, or there is much to read
 STALE_SECONDS = 2.0
 BACKOFF_FIRST_SECONDS = 0.2
 BACKOFF_LAST_SECONDS = 2.0  # calls of an Asterisk that was restarted are closed within 5 s of its return
@@ -80,6 +82,13 @@ class Ari:
         if socket is None or not socket.open or self.replaced:
             return False
         return asyncio.get_running_loop().time() - socket.heard_at < STALE_SECONDS
+
+    @property
+    def deaf_seconds(self) -> float:
+        """How long to wait before something is taken for not having happened; 0.0 while we have read all there is."""
+        if not self.ready:
+            return DEAF_SECONDS
+        return READ_SECONDS if self._socket is not None and self._socket.unread else 0.0
 
     def send(self, resource: str, nickname: str, arguments: dict[str, object], done: Done) -> bool:
         """Send an operation behind those sent before; `done` is called with the reply.

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import select
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,13 @@ class Socket(WSListener):
     def idle(self) -> bool:
         """Whether it is open and nothing waits for an answer."""
         return self.open and not self._waiting
+
+    @property
+    def unread(self) -> bool:
+        """Whether Asterisk has told us more than we have read."""
+        looked_at = select.poll()
+        looked_at.register(self._transport.underlying_transport.get_extra_info("socket"), select.POLLIN)
+        return bool(looked_at.poll(0))
 
     def send(self, prepared: Prepared, done: Done) -> None:
         """Send a request, in order; `done` is called with its answer, or `NO_ANSWER` within 3 s or on a lost socket."""

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from picows import WSMsgType
 
-from engine.ari.client import Ari
+from engine.ari.client import DEAF_SECONDS, Ari
 from engine.ari.operation import Prepared
 from engine.ari.socket import NO_ANSWER, REQUEST_SECONDS, Reply, Socket
 from tests.sim.asterisk import Asterisk
@@ -226,6 +226,11 @@ class SimulatedAri(Ari):
         super().__init__(None, url="http://asterisk", authorization="", app=app)  # type: ignore[arg-type]
         self._network = network
         self.process = process
+
+    @property
+    def deaf_seconds(self) -> float:
+        """What has arrived is delivered: nothing is ever unread."""
+        return 0.0 if self.ready else DEAF_SECONDS
 
     async def _open_socket(self, app: str, *, blocking: bool = False) -> Socket:
         socket = Socket(blocking=blocking)

@@ -418,3 +418,15 @@ async def test_a_deadline_is_kept(node: Node) -> None:
     await node.tell(f"{call_id}.a1", "StasisStart", "Down")
     await node.asked(f"POST channels/n1-{call_id}.a1/dial")
     await node.asked(f"DELETE channels/n1-{call_id}.a1?reason_code=19")
+
+
+async def test_an_answer_that_is_not_read_yet_keeps_a_leg_from_being_given_up(node: Node) -> None:
+    call_id = await node.switch.start(request_of(agent=replace(AGENT, ring_seconds=1)))
+    await node.tell(f"{call_id}.a1", "StasisStart", "Down")
+    await node.asked(f"POST channels/n1-{call_id}.a1/dial")
+    for _ in range(300):  # more than is read at once
+        await node.tell("elsewhere.a1", "ChannelDtmfReceived", digit="5", padding="." * 200)
+    await node.tell(f"{call_id}.a1", "ChannelStateChange")
+    time.sleep(1.1)  # noqa: ASYNC251 - the engine is frozen, and its ring time ends
+    await node.asked(f"POST channels/n1-{call_id}.a1/mute", "POST channels/create")
+    assert not [each for each in node.operations if each.startswith(f"DELETE channels/n1-{call_id}.a1?")]
