@@ -21,7 +21,10 @@ from tests.sim.simulate import Simulation
 
 SEEDS = 5000
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited"),  # an engine killed before a task of it began
+]
 
 
 def _nothing_is_swept(patch: pytest.MonkeyPatch) -> None:
