@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_network
 from typing import Any
 
-from engine.core.account import Account, CallingHours, Route
+from engine.core.account import Account, Agent, CallingHours, Route
 from engine.errors import Unauthorised
 from engine.seal import Seal
 
@@ -39,14 +39,20 @@ class Accounts:
         """Take over the store's `applied` rows, or raise `WrongConfig` and leave all as it was."""
         items = list(applied)
         bodies = {row["account_id"]: row["body"] for row in items if row["kind"] == "account"}
-        agents, dnd = _numbers_of(items)
+        agents, groups, dnd = _belongings(items)
         credentials = {
             (dialect, account_id): self._opened(dialect, account_id, credential)
             for account_id, body in bodies.items()
             for dialect, credential in body["credentials"].items()
         }
         self.accounts = {
-            account_id: _account(account_id, body, frozenset(agents[account_id]), frozenset(dnd[account_id]))
+            account_id: _account(
+                account_id,
+                body,
+                agents=agents[account_id],
+                groups=groups[account_id],
+                dnd_numbers=frozenset(dnd[account_id]),
+            )
             for account_id, body in bodies.items()
         }
         self.routes = tuple(
@@ -77,22 +83,34 @@ class Accounts:
         }
 
 
-def _numbers_of(items: list[dict[str, Any]]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Each account's agents' numbers, and those it does not disturb."""
-    agents: dict[str, set[str]] = defaultdict(set)
+def _belongings(
+    items: list[dict[str, Any]],
+) -> tuple[dict[str, dict[str, Agent]], dict[str, dict[str, tuple[str, ...]]], dict[str, set[str]]]:
+    """Each account's agents, its groups, and the numbers it does not disturb."""
+    agents: dict[str, dict[str, Agent]] = defaultdict(dict)
+    groups: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
     dnd: dict[str, set[str]] = defaultdict(set)
     for row in items:
-        if row["kind"] == "agent" and row["body"]["number"]:
-            agents[row["account_id"]].add(row["body"]["number"])
+        account_id, body = row["account_id"], row["body"]
+        if row["kind"] == "agent":
+            agents[account_id][row["id"]] = Agent(
+                agent_id=row["id"],
+                number=body["number"] or body["extension"],
+                cli=body["cli"] or "",
+                web_login=body["web_login"],
+                call_login=body["call_login"],
+            )
+        elif row["kind"] == "group":
+            groups[account_id][row["id"]] = tuple(body["agents"])
         elif row["kind"] == "dnd_list":
-            dnd[row["account_id"]].update(row["body"]["numbers"])
-    return agents, dnd
+            dnd[account_id].update(body["numbers"])
+    return agents, groups, dnd
 
 
-def _account(account_id: str, body: dict[str, Any], agents: frozenset[str], dnd: frozenset[str]) -> Account:
+def _account(account_id: str, body: dict[str, Any], **belongings: Any) -> Account:
     known = {each.name for each in fields(Account)} & body.keys()
     values: dict[str, Any] = {name: tuple(body[name]) if name in TUPLES else body[name] for name in known}
     values["allowed_ips"] = tuple(ip_network(each) for each in body["allowed_ips"])
     hours = body.get("calling_hours")
     values["calling_hours"] = CallingHours(since=hours["from"], until=hours["to"]) if hours else None
-    return Account(account_id=account_id, agent_numbers=agents, dnd_numbers=dnd, **values)
+    return Account(account_id=account_id, **values, **belongings)

@@ -12,7 +12,7 @@ from rich.text import Text
 from engine.accounts import Accounts
 from engine.core import permit
 from engine.core.account import Account
-from engine.core.permit import Finding, Moment, Target, Verdict
+from engine.core.permit import Attempt, Finding, Moment, Verdict
 from engine.core.refusal import InvalidRequest
 from engine.errors import NotFound, WrongConfig
 from engine.gate import stopped
@@ -67,7 +67,7 @@ async def explain(store: Store, number: str, *, account_id: str, caller_id: str,
     """What the permit says now, from what is applied and what the account has done today."""
     account, accounts = await _account(store, account_id)
     shown = caller_id or next(iter(account.caller_ids), "")
-    target = Target(number=number, caller_id=shown, kind=kind)
+    target = Attempt(number=number, caller_id=shown, kind=kind)
     stops = {row["account_id"]: row["reason"] for row in await store.stops()}
     counted = await _counted(store, account, number)
     moment = Moment(

@@ -3,7 +3,10 @@
 from engine.core.refusal import InvalidRequest, NotPermitted, Refusal
 
 __all__ = [
+    "AgentUnavailable",
     "AsteriskAway",
+    "DndAway",
+    "DndListed",
     "Draining",
     "IdTaken",
     "InFlight",
@@ -28,6 +31,34 @@ class Unauthorised(Refusal):
     """account or auth is missing or wrong"""
 
     code = "unauthorised"
+
+
+class OfSide(Refusal):
+    """one of the parties can not be called"""
+
+    code = "of_side"
+
+    def __init__(self, side: str) -> None:
+        super().__init__()
+        self.side = side  # agent or customer
+
+
+class DndListed(OfSide):
+    """this number is on the do-not-disturb list"""
+
+    code = "dnd_listed"
+
+
+class AgentUnavailable(OfSide):
+    """no agent of this party is free"""
+
+    code = "agent_unavailable"
+
+
+class DndAway(Refusal):
+    """the do-not-disturb lists can not be looked up"""
+
+    code = "dnd_away"
 
 
 class LockedOut(Refusal):

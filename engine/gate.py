@@ -15,7 +15,7 @@ from engine.core.account import Account
 from engine.core.call import Call
 from engine.core.leg import Leg
 from engine.core.pacing import Pace
-from engine.core.permit import DAY_SECONDS, DESTINATION_SECONDS, Moment, Target, Verdict
+from engine.core.permit import DAY_SECONDS, DESTINATION_SECONDS, Attempt, Moment, Verdict
 from engine.errors import NotPermitted, OverCapacity, Refusal, Stopped, Unauthorised
 from engine.store.postgres import Store
 
@@ -61,7 +61,7 @@ class Gate:
         account = self._accounts.accounts.get(request.account_id)
         if account is None:
             return NO_ACCOUNT
-        target = Target(number=leg.number, caller_id=request.caller_id, side=leg.side, kind=request.kind, spelt=True)
+        target = Attempt(number=leg.number, caller_id=request.caller_id, side=leg.side, kind=request.kind, spelt=True)
         return permit.verdict(target, self._moment(account))
 
     async def admit(self, call: Call, *, live_calls: int) -> None:
@@ -74,7 +74,7 @@ class Gate:
         account = self._accounts.accounts.get(request.account_id)
         if account is None:
             raise Unauthorised
-        target = Target(number=request.customer.number, caller_id=request.caller_id, kind=request.kind, spelt=True)
+        target = Attempt(number=request.customer.number, caller_id=request.caller_id, kind=request.kind, spelt=True)
         live_calls += self._waiting[account.account_id]
         _refuse(permit.verdict(target, replace(self._moment(account), live_calls=live_calls)), {})
         self._waiting[account.account_id] += 1
@@ -98,7 +98,7 @@ class Gate:
             stopped=stopped(self._stops, account.account_id) if self._stops else None,
         )
 
-    async def _count(self, call: Call, account: Account, target: Target) -> None:
+    async def _count(self, call: Call, account: Account, target: Attempt) -> None:
         before = dict(self._unwritten[account.account_id])
         self._unwritten[account.account_id][call.call_id] = target.number
         counted = await self._store.attempts(

@@ -1,6 +1,7 @@
 """A customer of this installation: what it may show, where it may dial, which phones are its own."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 Address = IPv4Address | IPv6Address
@@ -22,6 +23,25 @@ class CallingHours:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A person who takes calls at a number (E.164 digits) or an extension; `cli` is the agent's own, "" without one."""
+
+    agent_id: str
+    number: str
+    cli: str = ""
+    web_login: bool = False
+    call_login: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A sound Asterisk can play: its `media` URI, and how long it is."""
+
+    media: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """One account. Numbers are E.164 digits without `+`; no `allowed_ips` means from anywhere, a cap of 0 none."""
 
@@ -32,14 +52,22 @@ class Account:
     allowed_regions: tuple[str, ...] = ()
     caller_ids: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
-    agent_numbers: frozenset[str] = frozenset()
+    agents: Mapping[str, Agent] = field(default_factory=dict)  # by agent id
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the ids of its agents, in order
+    announcements: Mapping[str, Announcement] = field(default_factory=dict)  # by id
     dnd_numbers: frozenset[str] = frozenset()  # do not disturb: never called as a customer
     calling_hours: CallingHours | None = None  # of campaigns
     max_live_calls: int = 10
     calls_per_second: int = 1
     attempts_per_day: int = 1000
     requests_per_destination: int = 3  # in ten minutes
+    max_targets: int = 5  # numbers or agents in one party
     same_request_seconds: int = 0  # so long the same request is the same call; 0: each is one of its own
+
+    @property
+    def agent_numbers(self) -> frozenset[str]:
+        """The account's own people: not somebody it calls."""
+        return frozenset(agent.number for agent in self.agents.values())
 
     @property
     def capped(self) -> bool:

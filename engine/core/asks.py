@@ -4,14 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.core.request import CallRequest
+from engine.core.request import CallRequest, Side
+from engine.core.sticky import Sticky
 
 
 @dataclass(frozen=True, slots=True)
 class StartCall:
-    """Make this call. Answered with its request id, a text."""
+    """Make this call, once those it is for have been looked up. Answered with its request id, a text.
+
+    `dnd` are the sides to look for in the account's do-not-disturb lists, `sticky` asks for a sticky pair. A `test`
+    is checked like any other and makes no call.
+    """
 
     request: CallRequest
+    dnd: tuple[Side, ...] = ()
+    sticky: Sticky | None = None
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

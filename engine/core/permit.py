@@ -31,14 +31,18 @@ ALLOWED = Verdict(True, "allowed", "it may be dialled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Who would be dialled: a number as somebody wrote it, or in its one spelling (`spelt`)."""
+class Attempt:
+    """Who would be dialled: a number as somebody wrote it, or in its one spelling (`spelt`).
+
+    With `heeds_dnd` the account's do-not-disturb lists are heeded.
+    """
 
     number: str
     caller_id: str
     side: Literal["agent", "customer"] = "customer"
     kind: str = "click2call"
     spelt: bool = False
+    heeds_dnd: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,7 @@ class Moment:
 class Case:
     """A target at a moment, its number read; `found` is None for an extension."""
 
-    target: Target
+    target: Attempt
     moment: Moment
     found: numbers.Number | InvalidRequest | None
 
@@ -97,7 +101,7 @@ class Finding:
     words: str
 
 
-def verdict(target: Target, moment: Moment) -> Verdict:
+def verdict(target: Attempt, moment: Moment) -> Verdict:
     """Whether the target may be dialled at that moment."""
     case = _read(target, moment)
     for check in CHECKS:
@@ -107,7 +111,7 @@ def verdict(target: Target, moment: Moment) -> Verdict:
     return ALLOWED
 
 
-def explain(target: Target, moment: Moment) -> Iterator[Finding]:
+def explain(target: Attempt, moment: Moment) -> Iterator[Finding]:
     """Every check, in order, with what it says."""
     case = _read(target, moment)
     refused = None
@@ -137,7 +141,7 @@ def spelt(account: Account, text: str) -> str:
     return text if text in account.extensions else numbers.parse(text, account.region).digits
 
 
-def _read(target: Target, moment: Moment) -> Case:
+def _read(target: Attempt, moment: Moment) -> Case:
     account = moment.account
     if target.number in account.extensions:
         return Case(target, moment, None)
@@ -197,7 +201,7 @@ def _caller_id(case: Case) -> str | None:
 
 
 def _dnd(case: Case) -> str | None:
-    listed = case.digits in case.moment.account.dnd_numbers and not case.exempt
+    listed = case.target.heeds_dnd and case.digits in case.moment.account.dnd_numbers and not case.exempt
     return "this number is on the account's do-not-disturb list" if listed else None
 
 

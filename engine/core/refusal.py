@@ -23,3 +23,7 @@ class NotPermitted(InvalidRequest):
     """this number may not be called"""
 
     code = "not_permitted"
+
+    def __init__(self, message: str | None = None, *, param: str | None = None, reason: str = "") -> None:
+        super().__init__(message, param=param)
+        self.reason = reason  # the permit's

@@ -9,27 +9,86 @@ from engine.core.account import Account, Route
 from engine.core.refusal import InvalidRequest, NotPermitted
 
 Side = Literal["agent", "customer"]
+Strategy = Literal["one_by_one", "to_all"]
+# In place of a caller id: the CLI of whichever agent of the other party is on the line.
+AGENT_CLI = "AGENT_CLI"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One telephone of a party: an extension or E.164 digits, and the endpoints that lead there.
+
+    `agent_id` says whose it is, "" for nobody of ours; `cli` is that agent's own, "" without one.
+    """
+
+    number: str
+    endpoints: tuple[str, ...]
+    agent_id: str = ""
+    cli: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """Who is to be reached: an extension or E.164 digits, and the endpoints that lead there."""
+    """Who is to be reached: targets in order, and how they are hunted.
+
+    `caller_id` is what this party is shown: E.164 digits, or `AGENT_CLI`. Each target is tried `1 + retries` times.
+    Of targets that are agents only free ones are rung; `queue_seconds` is how long may be waited for one (0: not at
+    all). `group_id` is the group they are of.
+    """
+
+    targets: tuple[Target, ...]
+    ring_seconds: int
+    caller_id: str
+    strategy: Strategy = "one_by_one"
+    retries: int = 0
+    group_id: str = ""
+    queue_seconds: int = 0
+
+    @property
+    def number(self) -> str:
+        """Its first target's."""
+        return self.targets[0].number
+
+    @property
+    def staffed(self) -> bool:
+        """Its targets are agents of ours: only who is free is rung."""
+        return any(target.agent_id for target in self.targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A sound both parties hear so many seconds after they were bridged."""
+
+    after_seconds: int
+    media: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The number and whichever agent it is bridged with are to be a sticky pair, for so long (None: for ever)."""
 
     number: str
-    endpoints: tuple[str, ...]
-    ring_seconds: int
+    seconds: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """One request for one call. `caller_id` is what both parties are shown, E.164 digits."""
+    """One request for one call: the agent's party is reached first, then the customer's, then both are bridged.
+
+    `ring_tone` is what the agent's party hears while the customer's is hunted (a media URI; "": what the customer's
+    network sends). `dnd_sides` are those whose numbers must not be on the account's do-not-disturb lists.
+    """
 
     account_id: str
     kind: str
-    caller_id: str
     agent: Party
     customer: Party
     max_talk_seconds: int
+    retry_pause_seconds: float = 2.0
+    ring_tone: str = ""
+    alerts: tuple[Alert, ...] = ()
+    pair: Pair | None = None
+    dnd_sides: tuple[Side, ...] = ("customer",)
 
     @property
     def parties(self) -> tuple[Party, ...]:
@@ -64,22 +123,22 @@ def click2call(
     except InvalidRequest as exc:
         raise InvalidRequest(f"caller_id: {exc.message}", param="caller_id") from exc
     moment = permit.Moment(account=account, routes=routes)
-    agent = permit.Target(number=agent_number, caller_id=shown, side="agent")
-    customer = permit.Target(number=customer_number, caller_id=shown)
+    agent = permit.Attempt(number=agent_number, caller_id=shown, side="agent")
+    customer = permit.Attempt(number=customer_number, caller_id=shown)
     return CallRequest(
         account_id=account.account_id,
         kind="click2call",
-        caller_id=shown,
         agent=_party("agent_number", agent, moment, limits),
         customer=_party("destination_number", customer, moment, limits),
         max_talk_seconds=limits.max_talk_seconds,
     )
 
 
-def _party(param: str, target: permit.Target, moment: permit.Moment, limits: Limits) -> Party:
-    verdict = permit.verdict(target, moment)
+def _party(param: str, attempt: permit.Attempt, moment: permit.Moment, limits: Limits) -> Party:
+    verdict = permit.verdict(attempt, moment)
     if not verdict.allowed:
         raise NotPermitted(f"{param}: {verdict.words}", param=param)
-    number = permit.spelt(moment.account, target.number)
+    number = permit.spelt(moment.account, attempt.number)
     endpoints = dialstring.endpoints(number, extensions=moment.account.extensions, routes=moment.routes)
-    return Party(number=number, endpoints=endpoints, ring_seconds=limits.ring_seconds)
+    target = Target(number=number, endpoints=endpoints)
+    return Party(targets=(target,), ring_seconds=limits.ring_seconds, caller_id=attempt.caller_id)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.core.account import Account, CallingHours, Route
 from engine.core.numbers import zones
-from engine.core.permit import ALLOWED, CHECKS, Moment, Target, Verdict, explain, verdict
+from engine.core.permit import ALLOWED, CHECKS, Moment, Attempt, Verdict, explain, verdict
 
 ACCOUNT = Account(
     account_id="account_1",
@@ -32,7 +32,7 @@ def at(utc: str) -> float:
 
 def reason(number: str, moment: Moment = MOMENT, **target: str) -> str:
     """Why a number may not be dialled, or `allowed`."""
-    asked = Target(**{"number": number, "caller_id": "15168148111", **target})  # type: ignore[arg-type]
+    asked = Attempt(**{"number": number, "caller_id": "15168148111", **target})  # type: ignore[arg-type]
     return verdict(asked, moment).reason
 
 
@@ -88,7 +88,7 @@ def test_digits_that_begin_with_an_emergency_number_need_a_plus() -> None:
     american = replace(MOMENT, account=replace(ACCOUNT, region="US"))
     assert reason(delhi, american) == "emergency"
     assert reason("+" + delhi, american) == "allowed"
-    assert verdict(Target(number=delhi, caller_id="15168148111", spelt=True), american) == ALLOWED
+    assert verdict(Attempt(number=delhi, caller_id="15168148111", spelt=True), american) == ALLOWED
     assert reason(delhi) == "allowed"
 
 
@@ -183,25 +183,25 @@ EVERYTHING = Moment(
 def test_the_first_reason_in_the_documented_order_is_told() -> None:
     names = [check.reason for check in CHECKS]
     for number in ("919910000303", "+18764567890", "112", "x", "+19002345678"):
-        found = list(explain(Target(number=number, caller_id="x", kind="campaign"), EVERYTHING))
+        found = list(explain(Attempt(number=number, caller_id="x", kind="campaign"), EVERYTHING))
         assert [each.reason for each in found] == names
         refusing = [each for each in found if each.holds is False]
-        assert verdict(Target(number=number, caller_id="x", kind="campaign"), EVERYTHING) == Verdict(
+        assert verdict(Attempt(number=number, caller_id="x", kind="campaign"), EVERYTHING) == Verdict(
             False, "stopped", "dialling is stopped"
         )
         awake = replace(EVERYTHING, stopped=None)
-        told = verdict(Target(number=number, caller_id="x", kind="campaign"), awake)
+        told = verdict(Attempt(number=number, caller_id="x", kind="campaign"), awake)
         assert (told.reason, told.words) == (refusing[1].reason, refusing[1].words)
 
 
 def test_nothing_is_said_of_the_region_of_what_is_no_number() -> None:
-    found = {each.reason: each.holds for each in explain(Target(number="x", caller_id="15168148111"), MOMENT)}
+    found = {each.reason: each.holds for each in explain(Attempt(number="x", caller_id="15168148111"), MOMENT)}
     assert (found["shape"], found["region"], found["caller_id"]) == (False, None, True)
 
 
 @given(text=st.text(max_size=20) | st.from_regex(r"\+?[0-9]{1,16}", fullmatch=True), spelt=st.booleans())
 def test_any_text_gets_a_verdict_and_what_is_allowed_is_a_number_or_an_extension(text: str, spelt: bool) -> None:
-    target = Target(number=text, caller_id="15168148111", spelt=spelt)
+    target = Attempt(number=text, caller_id="15168148111", spelt=spelt)
     found = verdict(target, MOMENT)
     assert found.words
     if found.allowed:
