@@ -24,13 +24,17 @@ class CallingHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A person who takes calls at a number (E.164 digits) or an extension; `cli` is the agent's own, "" without one."""
+    """A person who takes calls at a number (E.164 digits) or an extension; `cli` is the agent's own, "" without one.
+
+    `busy` is what somebody set; a call makes anyone busy without it.
+    """
 
     agent_id: str
     number: str
     cli: str = ""
     web_login: bool = False
     call_login: bool = False
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
