@@ -16,6 +16,7 @@ from engine.core.call import Call
 from engine.core.leg import Leg
 from engine.core.pacing import Pace
 from engine.core.permit import DAY_SECONDS, DESTINATION_SECONDS, Attempt, Moment, Verdict
+from engine.core.request import AGENT_CLI, CallRequest, Side
 from engine.errors import NotPermitted, OverCapacity, Refusal, Stopped, Unauthorised
 from engine.store.postgres import Store
 
@@ -39,7 +40,7 @@ class Gate:
     """Every request passes it once (`admit` … `leave`), and every dial of a leg again (`leg`)."""
 
     def __init__(self, accounts: Accounts, store: Store) -> None:
-        self._accounts = accounts
+        self.accounts = accounts
         self._store = store
         self._stops: dict[str, str] = {}
         self._waiting: Counter[str] = Counter()  # requests that are not calls yet
@@ -58,11 +59,11 @@ class Gate:
     def leg(self, call: Call, leg: Leg) -> Verdict:
         """Whether this leg of an accepted call may be dialled now."""
         request = call.request
-        account = self._accounts.accounts.get(request.account_id)
+        account = self.accounts.accounts.get(request.account_id)
         if account is None:
             return NO_ACCOUNT
-        target = Attempt(number=leg.number, caller_id=request.caller_id, side=leg.side, kind=request.kind, spelt=True)
-        return permit.verdict(target, self._moment(account))
+        attempt = _attempt(request, leg.number, leg.caller_id, leg.side)
+        return permit.verdict(attempt, self._moment(account))
 
     async def admit(self, call: Call, *, live_calls: int) -> None:
         """Return when the call may begin, in its turn. Raises `Refusal`; `leave` is due in either case.
@@ -71,18 +72,21 @@ class Gate:
         those without a row yet here, so that many at once do not exceed a cap; one that is being refused may count.
         """
         request = call.request
-        account = self._accounts.accounts.get(request.account_id)
+        account = self.accounts.accounts.get(request.account_id)
         if account is None:
             raise Unauthorised
-        target = Attempt(number=request.customer.number, caller_id=request.caller_id, kind=request.kind, spelt=True)
+        shown = request.agent.caller_id if request.customer.caller_id == AGENT_CLI else request.customer.caller_id
+        attempts = [_attempt(request, target.number, shown, "customer") for target in request.customer.targets]
         live_calls += self._waiting[account.account_id]
-        _refuse(permit.verdict(target, replace(self._moment(account), live_calls=live_calls)), {})
+        for attempt in attempts:
+            _refuse(permit.verdict(attempt, replace(self._moment(account), live_calls=live_calls)), {})
         self._waiting[account.account_id] += 1
         try:
             if account.capped:
-                await self._count(call, account, target)
+                await self._count(call, account, attempts[0])
             if await self._turn(account):  # what holds may have changed meanwhile
-                _refuse(permit.verdict(target, self._moment(account)), {})
+                for attempt in attempts:
+                    _refuse(permit.verdict(attempt, self._moment(account)), {})
         finally:
             self._waiting[account.account_id] -= 1
 
@@ -93,17 +97,17 @@ class Gate:
     def _moment(self, account: Account) -> Moment:
         return Moment(
             account=account,
-            routes=self._accounts.routes,
+            routes=self.accounts.routes,
             now=time.time(),
             stopped=stopped(self._stops, account.account_id) if self._stops else None,
         )
 
-    async def _count(self, call: Call, account: Account, target: Attempt) -> None:
+    async def _count(self, call: Call, account: Account, attempt: Attempt) -> None:
         before = dict(self._unwritten[account.account_id])
-        self._unwritten[account.account_id][call.call_id] = target.number
+        self._unwritten[account.account_id][call.call_id] = attempt.number
         counted = await self._store.attempts(
             account.account_id,
-            target.number,
+            attempt.number,
             now=call.requested_at,
             without=list(before),
             daily=account.attempts_per_day > 0,
@@ -112,9 +116,9 @@ class Gate:
         moment = replace(
             self._moment(account),
             today=counted["today"] + len(before),
-            to_destination=counted["to_destination"] + sum(number == target.number for number in before.values()),
+            to_destination=counted["to_destination"] + sum(number == attempt.number for number in before.values()),
         )
-        _refuse(permit.verdict(target, moment), counted)
+        _refuse(permit.verdict(attempt, moment), counted)
 
     async def _turn(self, account: Account) -> bool:
         """Take the account's turn; whether it had to be waited for."""
@@ -136,10 +140,16 @@ def stopped(stops: dict[str, str], account_id: str) -> str | None:
     return None
 
 
+def _attempt(request: CallRequest, number: str, caller_id: str, side: Side) -> Attempt:
+    heeds_dnd = side in request.dnd_sides
+    return Attempt(number=number, caller_id=caller_id, side=side, kind=request.kind, spelt=True, heeds_dnd=heeds_dnd)
+
+
 def _refuse(verdict: Verdict, counted: dict[str, Any]) -> None:
     if verdict.allowed:
         return
-    refusal = ERRORS.get(verdict.reason, NotPermitted)(verdict.words)
+    kind = ERRORS.get(verdict.reason)
+    refusal = kind(verdict.words) if kind else NotPermitted(verdict.words, reason=verdict.reason)
     if verdict.reason in WINDOWS:
         first_at, seconds = WINDOWS[verdict.reason]
         oldest = counted.get(first_at)

@@ -37,8 +37,8 @@ Spawn = Callable[[Coroutine[Any, Any, None], str], object]
 class Node:
     """What every line of a node works with.
 
-    `permit` says whether a leg may be dialled now, `owns` whether a call is on here and ours still,
-    `changed` is told of each line that took an event in.
+    `permit` says whether a leg may be dialled now, `owns` whether a call is on here and ours still, `ask` takes
+    what is not for Asterisk, `changed` is told of each line that took an event in.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Node:
     spawn: Spawn
     permit: Callable[[Call, Leg], Verdict]
     owns: Callable[[str], bool]
+    ask: Callable[[Call, c.SeekAgent | c.KeepPair], None]
     changed: Callable[["Line"], None]
 
 
@@ -125,7 +126,10 @@ class Line:
             crash.reached("place.asked")
             self._waited_for = command
             committed = self._node.writer.commit(self.call)
-            committed.add_done_callback(partial(self._saved, command.leg, time.monotonic()))
+            committed.add_done_callback(partial(self._saved, command.legs, time.monotonic()))
+            return
+        if isinstance(command, c.SeekAgent | c.KeepPair):
+            self._node.ask(self.call, command)
             return
         if isinstance(command, c.CreateLeg) and not (self._node.ari.ready and self._node.writer.lock.ours):
             self._not_placed(command.leg, "asterisk_away")
@@ -153,7 +157,7 @@ class Line:
             self.note(e.Forbidden(leg=leg.name, at=time.time(), reason=verdict.reason, verdict=verdict))
         return verdict.allowed
 
-    def _saved(self, leg: str, began: float, committed: asyncio.Future[None]) -> None:
+    def _saved(self, legs: tuple[str, ...], began: float, committed: asyncio.Future[None]) -> None:
         crash.reached("place.saved")
         waited = time.monotonic() - began
         self._commit_seconds.append(waited)
@@ -163,7 +167,8 @@ class Line:
             return
         refusal = committed.exception()
         if refusal is not None:
-            self._not_placed(leg, refusal.code if isinstance(refusal, Refusal) else "store_away")
+            for leg in legs:
+                self._not_placed(leg, refusal.code if isinstance(refusal, Refusal) else "store_away")
         self._go_on()
 
     async def _request(self, command: c.Command, resource: Any, nickname: str, arguments: dict[str, object]) -> None:

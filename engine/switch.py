@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -14,19 +13,18 @@ from engine import crash
 from engine.ari.client import Ari
 from engine.ari.codec import decode
 from engine.census import Census, answered_at
-from engine.clock import AlarmClock
+from engine.core import commands as c
 from engine.core import events as e
-from engine.core.call import ASTERISK_RESTART, RING, Call
+from engine.core.call import ASTERISK_RESTART, Call
 from engine.core.flows import FLOWS
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, split
-from engine.core.reconcile import UP
-from engine.core.request import CallRequest
+from engine.core.request import CallRequest, Side
 from engine.core.rows import restore
-from engine.counts import Counts
 from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
 from engine.gate import Gate
-from engine.line import Line, Node
+from engine.line import Line
+from engine.lines import Lines
 from engine.store.postgres import Store
 from engine.sweep import Sweep
 
@@ -47,25 +45,13 @@ class Switch:
         self._tasks = tasks
         self._node = node
         self._gate = gate
-        self._sweep = Sweep(ari, store, owned=self._owns)
-        self._lines: dict[str, Line] = {}
-        self._live: Counter[str] = Counter()
-        self.counts = Counts()
-        self._clock = AlarmClock(self._deadline)
+        self._lines = Lines(ari, store, tasks, node=node, gate=gate, changed=self._line_changed)
+        self._sweep = Sweep(ari, store, owned=self._lines.__contains__)
+        self.counts = self._lines.counts
         self._restored = False
         self._asterisk_started_at: float | None = None
         self.draining = False
         self._quiet = asyncio.Event()  # no new calls, and none rings any more
-        self._working: set[asyncio.Task[None]] = set()
-        self._here = Node(
-            name=node,
-            ari=ari,
-            writer=store.writer,
-            spawn=self._spawn,
-            permit=gate.leg,
-            owns=self._owns,
-            changed=self._line_changed,
-        )
 
     @property
     def ready(self) -> bool:
@@ -74,11 +60,11 @@ class Switch:
 
     def live_calls(self, account_id: str) -> int:
         """How many calls of that account are on."""
-        return self._live[account_id]
+        return self._lines.live(account_id)
 
     def on_the_line(self) -> tuple[int, int]:
         """How many calls are on, and how many channels they have."""
-        return len(self._lines), sum(len(line.channels) for line in self._lines.values())
+        return len(self._lines), sum(len(line.channels) for line in self._lines)
 
     async def start(self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None) -> str:
         """Begin a call, if the gate lets it: its id, once it is committed with what `keep` makes of that id.
@@ -91,19 +77,19 @@ class Switch:
             await self._gate.admit(asking, live_calls=self.live_calls(request.account_id))
             self._require_ready()  # it may have waited its turn
             for _ in range(ID_ATTEMPTS):
-                _save, *commands = call.start(call.requested_at)  # its first order is to save its intent
-                self._live[request.account_id] += 1
+                commands = call.start(call.requested_at)
+                self._lines.reserve(request.account_id, 1)
                 try:
                     await self._store.writer.accept(call, keep(call.call_id) if keep else None)
                 except IdTaken:
                     call = self._new_call(request)
                     continue
                 finally:
-                    self._live[request.account_id] -= 1
-                line = self._open(call)  # from here on it is adopted with the others
+                    self._lines.reserve(request.account_id, -1)
+                line = self._lines.open(call)  # from here on it is adopted with the others
                 self.counts.calls_started[request.kind] += 1
                 log.info("call accepted", call=call.call_id, kind=request.kind, account=request.account_id)
-                line.post(commands)
+                line.post([order for order in commands if not isinstance(order, c.SaveIntent)])  # that is done
                 return call.call_id
             raise Unavailable
         finally:
@@ -112,6 +98,14 @@ class Switch:
     def _require_ready(self) -> None:
         if not self.ready:
             raise Draining if self.draining else AsteriskAway if self._store.writer.lock.ours else NotOwner
+
+    def unavailable(self, request: CallRequest) -> Side | None:
+        """The first side of whose agents none is free and none may be waited for."""
+        return self._lines.staff.unavailable(request)
+
+    def look_for_agents(self) -> None:
+        """An agent may be free now who was not: serve who waits."""
+        self._lines.staff.look()
 
     def cancel(self, call_id: str) -> None:
         """End a call, if it is on."""
@@ -143,25 +137,25 @@ class Switch:
             await self._restore()
             crash.reached("adopt.restored")
             left = self._store.writer.predecessor
-            newest = max((line.call.newest for line in self._lines.values()), default=0.0)
+            newest = max((line.call.newest for line in self._lines), default=0.0)
             seen_at, started_at = max(newest, left.seen_at or 0.0) or None, left.asterisk_started_at
         self._asterisk_started_at = census.started_at
         restarted = started_at is not None and abs(census.started_at - started_at) >= 1
         missed = ASTERISK_RESTART if restarted else "end_not_seen"
         states = census.states()
-        answered = await answered_at(self._ari, self._node, self._unheard(states))
+        answered = await answered_at(self._ari, self._node, self._lines.unheard(states))
         self._require_owner()
-        channels, bridges = census.orphans(self._owns)
+        channels, bridges = census.orphans(self._lines.__contains__)
         log.info(
             "calls adopted", calls=len(self._lines), orphans=len(channels), stale_bridges=len(bridges), missed=missed
         )
-        for line in list(self._lines.values()):
+        for line in self._lines:
             call_id = line.call.call_id
             found = {"answered_at": answered.get(call_id, {}), "members": census.members(call_id), "missed": missed}
             line.take_back(states.get(call_id, {}), seen_at=seen_at or time.time(), **found)
         self.counts.adopt_runs += 1
         self._store.writer.note_asterisk(census.started_at)
-        self._spawn(self._sweep.after(ORPHAN_SECONDS, census), "sweep")
+        self._lines.spawn(self._sweep.after(ORPHAN_SECONDS, census), "sweep")
         crash.reached("adopt.reconciled")
 
     def _require_owner(self) -> None:
@@ -182,8 +176,8 @@ class Switch:
     async def drain(self) -> None:
         """Take no new calls, and wait until no call rings any more: at most the longest ring time + 5 s."""
         self.draining = True
-        rings = [party.ring_seconds for line in self._ringing() for party in line.call.request.parties]
-        log.info("engine drains", calls=len(self._lines), ringing=len(self._ringing()))
+        rings = [party.ring_seconds for line in self._lines.ringing() for party in line.call.request.parties]
+        log.info("engine drains", calls=len(self._lines), ringing=len(self._lines.ringing()))
         if rings:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(rings) + DRAIN_GRACE_SECONDS):
@@ -198,12 +192,12 @@ class Switch:
         first = await Census.take(self._ari, node=self._node)
         away = self._store.writer.away
         rows = [each for each in await self._store.live_calls() if not away and each[0]["call_id"] not in self._lines]
-        suspects = [leg for leg in self._channels() if leg not in first.channels]
+        suspects = [leg for leg in self._lines.channels() if leg not in first.channels]
         await self._sweep.after(ORPHAN_SECONDS, first)
         second = await Census.take(self._ari, node=self._node)
         live = set() if self._store.writer.away else {row["call_id"] for row, _ in await self._store.live_calls()}
-        leaked = [(row, legs) for row, legs in rows if row["call_id"] in live - self._lines.keys()]
-        gone = [leg for leg in suspects if leg in self._channels() and leg not in second.channels]
+        leaked = [(row, legs) for row, legs in rows if row["call_id"] in live and row["call_id"] not in self._lines]
+        gone = [leg for leg in suspects if leg in self._lines.channels() and leg not in second.channels]
         if leaked or gone:
             log.error("audit found leaks", rows=[row["call_id"] for row, _ in leaked], legs=gone)
         for row, legs in leaked:
@@ -211,18 +205,14 @@ class Switch:
                 line.take_back({}, seen_at=time.time())
         for leg in gone:
             call_id, name = split(self._node, leg) or ("", "")
-            if call_id in self._lines:
-                self._lines[call_id].note(e.Missed(leg=name, at=time.time(), reason="end_not_seen"))
+            if line := self._lines.get(call_id):
+                line.note(e.Missed(leg=name, at=time.time(), reason="end_not_seen"))
 
     def close(self) -> None:
         """Stop commanding; live calls stay in Asterisk for the next engine."""
-        for task in self._working:
-            task.cancel()
-        for line in list(self._lines.values()):
-            line.leave()
-            self._close(line)
+        self._lines.close()
 
-    # -- lines -------------------------------------------------------------------------------
+    # -- one call ------------------------------------------------------------------------------
 
     def _new_call(self, request: CallRequest) -> Call:
         call_id = secrets.token_hex(ID_BYTES)
@@ -231,24 +221,8 @@ class Switch:
         now = time.time()
         return Call(call_id=call_id, request=request, flow=FLOWS[request.kind], requested_at=now, now=now)
 
-    def _open(self, call: Call) -> Line:
-        line = self._lines[call.call_id] = Line(call, self._here)
-        self._live[call.request.account_id] += 1
-        return line
-
-    def _close(self, line: Line) -> None:
-        del self._lines[line.call.call_id]
-        self._live[line.call.request.account_id] -= 1
-        self._clock.set(line.call.call_id, None)
-
-    def _line_changed(self, line: Line) -> None:
-        call = line.call
-        self._clock.set(call.call_id, call.deadline)
-        if call.over:
-            self._close(line)
-            self.counts.note_ended(call)
-            line.log_end()
-        if self.draining and not self._ringing():
+    def _line_changed(self) -> None:
+        if self.draining and not self._lines.ringing():
             self._quiet.set()
 
     def _note(self, call_id: str, event: e.LegEvent, *, arrived: float) -> None:
@@ -257,20 +231,7 @@ class Switch:
         if line is not None and leg is not None and not leg.over:
             line.note(event, arrived=arrived)
         elif isinstance(event, e.Created) and not self.draining:  # created too late: nobody waits for it any more
-            self._spawn(self._sweep.hang_up([leg_id(self._node, call_id, event.leg)]), "late leg")
-
-    def _deadline(self, call_id: str) -> None:
-        line = self._lines.get(call_id)
-        if line is None:
-            return
-        now, wait_seconds = time.time(), 0.0
-        for event in line.call.due(now):
-            # One that rings may have been answered: what is not read yet will tell.
-            deaf_seconds = self._ari.deaf_seconds if event.name.startswith(RING) else 0.0
-            wait_seconds = max(wait_seconds, deaf_seconds)
-            if not deaf_seconds:
-                line.note(event, arrived=time.monotonic())
-        self._clock.set(call_id, now + wait_seconds if wait_seconds else line.call.deadline)
+            self._lines.spawn(self._sweep.hang_up([leg_id(self._node, call_id, event.leg)]), "late leg")
 
     # -- all of Asterisk ---------------------------------------------------------------------
 
@@ -290,30 +251,4 @@ class Switch:
         except (KeyError, TypeError, ValueError) as exc:  # of another version: its channels are orphans
             log.error("call not restored", call=row["call_id"], error=repr(exc))
             return None
-        line = self._open(call)
-        self._clock.set(call.call_id, call.deadline)
-        return line
-
-    def _owns(self, call_id: str) -> bool:
-        return call_id in self._lines
-
-    def _unheard(self, states: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
-        """The call and leg of each that is up though nobody heard it answer."""
-        return [
-            (call_id, name)
-            for call_id, line in self._lines.items()
-            for name, leg in line.call.legs.items()
-            if leg.answered_at is None and states.get(call_id, {}).get(name) == UP
-        ]
-
-    def _channels(self) -> set[str]:
-        return {channel for line in self._lines.values() for channel in line.channels}
-
-    def _ringing(self) -> list[Line]:
-        """The lines where not both talk."""
-        return [line for line in self._lines.values() if line.call.bridged_at is None]
-
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = self._tasks.create_task(work, name=name)
-        self._working.add(task)
-        task.add_done_callback(self._working.discard)
+        return self._lines.open(call)

@@ -65,6 +65,7 @@ class Ari:
         self.asterisk = Resource(self, OPERATIONS["asterisk"])
         self.bridges = Resource(self, OPERATIONS["bridges"])
         self.channels = Resource(self, OPERATIONS["channels"])
+        self.playbacks = Resource(self, OPERATIONS["playbacks"])
 
     @classmethod
     @asynccontextmanager

@@ -15,9 +15,13 @@ EVENT_TYPES = (
     "ChannelStateChange",
     "Dial",
     "ChannelDtmfReceived",
+    "PlaybackFinished",
     "ChannelDestroyed",
     "ApplicationReplaced",
 )
+
+PLAYBACK = ".p"  # between what is played to and the playback's number, in its id
+LOOPS = 100
 
 # Four of the fourteen messages of a call, which tell nothing that another does not: not worth reading.
 # No text within a message can look so: its quotes would be escaped.
@@ -32,13 +36,18 @@ VARIABLES = {
     "TIMEOUT(absolute)": re.compile(r"[0-9]{1,7}", re.ASCII),
 }
 
+MEDIA = re.compile(r"sound:[0-9A-Za-z/._-]{1,500}", re.ASCII)
+
 Request = tuple[str, str, dict[str, object]]  # resource, nickname, arguments
 
 
 def decode(message: dict[str, Any], *, node: str) -> tuple[str, e.LegEvent] | None:
     """The call id and the event an ARI message tells of; None where it tells nothing of our legs."""
-    channel = message.get("peer") if message["type"] == "Dial" else message.get("channel")
-    owner = split(node, channel["id"]) if channel else None
+    if message["type"] == "PlaybackFinished":
+        thing_id = (message.get("playback") or {}).get("id", "")
+    else:
+        thing_id = (message.get("peer" if message["type"] == "Dial" else "channel") or {}).get("id", "")
+    owner = split(node, thing_id)
     if owner is None:
         return None
     event = _event(message, owner[1])
@@ -66,6 +75,9 @@ def _event(message: dict[str, Any], leg: str) -> e.LegEvent | None:
             return e.Answered(leg=leg, at=at)
         case {"type": "ChannelDtmfReceived", "digit": digit}:
             return e.Pressed(leg=leg, at=at, digit=digit)
+        case {"type": "PlaybackFinished"}:
+            played, _, playback = leg.rpartition(PLAYBACK)
+            return e.Played(leg=played, at=at, playback=int(playback)) if playback.isdecimal() else None
         case {"type": "ChannelDestroyed", "cause": cause}:
             return e.Ended(leg=leg, at=at, cause=cause, sip_code=message.get("tech_cause"))
         case _:
@@ -91,13 +103,36 @@ def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
             return "channels", "unmute", {"channelId": channel(leg), "direction": "in"}
         case c.StopRing(leg=leg):
             return "channels", "ringStop", {"channelId": channel(leg)}
+        case c.StartRing(leg=leg):
+            return "channels", "ring", {"channelId": channel(leg)}
+        case c.StartMusic(leg=leg):
+            return "channels", "startMoh", {"channelId": channel(leg)}
+        case c.StopMusic(leg=leg):
+            return "channels", "stopMoh", {"channelId": channel(leg)}
         case c.PlayTone(leg=leg, tone=tone):
-            playback = f"{channel(leg)}.p1"
-            return (
-                "channels",
-                "playWithId",
-                {"channelId": channel(leg), "playbackId": playback, "media": f"tone:{tone}"},
-            )
+            played: dict[str, object] = {
+                "channelId": channel(leg),
+                "playbackId": f"{channel(leg)}.tone",
+                "media": f"tone:{tone}",
+            }
+            return "channels", "playWithId", played
+        case c.Play(leg=leg, media=media, playback=playback):
+            # A list of one sound has no gap where it begins again.
+            looped: dict[str, object] = {
+                "channelId": channel(leg),
+                "playbackId": f"{channel(leg)}{PLAYBACK}{playback}",
+                "media": [playable(media)] * LOOPS,
+            }
+            return "channels", "playWithId", looped
+        case c.StopPlay(leg=leg, playback=playback):
+            return "playbacks", "stop", {"playbackId": f"{channel(leg)}{PLAYBACK}{playback}"}
+        case c.PlayToBridge(bridge=bridge, media=media, playback=playback):
+            told: dict[str, object] = {
+                "bridgeId": bridge_id(node, call_id, bridge),
+                "playbackId": f"{bridge_id(node, call_id, bridge)}{PLAYBACK}{playback}",
+                "media": playable(media),
+            }
+            return "bridges", "playWithId", told
         case c.OpenBridge(bridge=bridge):
             # dtmf_events: a plain mixing bridge goes native and hides every key pressed in it.
             opened: dict[str, object] = {
@@ -138,6 +173,13 @@ def _create(command: c.CreateLeg, *, node: str, call_id: str, app: str) -> dict[
     if command.originator is not None:
         arguments["originator"] = leg_id(node, call_id, command.originator)
     return arguments
+
+
+def playable(media: str) -> str:
+    """The sound as it is, if it is one of Asterisk's own or a file of ours; else `ValueError`."""
+    if not MEDIA.fullmatch(media):
+        raise ValueError("that may not be played")
+    return media
 
 
 def variables(values: dict[str, str]) -> dict[str, str]:

@@ -3,12 +3,12 @@
 Facts are noted the same way for every kind of call; what they mean is the flow's to decide.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.core import commands as c
 from engine.core import events as e
+from engine.core import talk
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
 from engine.core.refused import ADD, HANGUP, OPEN, UNMUTE, refused
@@ -16,10 +16,15 @@ from engine.core.request import CallRequest, Side
 
 CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
+CAUSE_ELSEWHERE = 26  # on the wire: "Call completed elsewhere", so that no phone shows a missed call
 ASTERISK_RESTART = "asterisk_restart"
-RING = "ring:"  # the name of a deadline: that leg's ring time is over
+# Names of deadlines: that leg's ring time is over; that party is rung again; it is not waited for any longer.
+RING = "ring:"
+PAUSE = "pause:"
+QUEUE = "queue:"
+ELSEWHERE = "elsewhere"  # why the others are given up when one of them has answered
 GRACE_SECONDS = 60  # how much later than ours Asterisk's own limits fire
-LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b"}
+HANGUP_CAUSES = {"ring_time": CAUSE_NO_ANSWER, ELSEWHERE: CAUSE_ELSEWHERE}
 
 
 class Flow(Protocol):
@@ -50,6 +55,11 @@ class Call:
     release_reason: str | None = None
     ended_by: str | None = None
     digits: str = ""
+    seeking: dict[Side, float] = field(default_factory=dict)  # whose free agents are waited for, since when
+    gave_up: str = ""  # why a party could not be reached, where no leg would tell
+    hears: str = ""  # what is played to the agent's party while it waits (`core.waiting`)
+    plays: int = 0  # playbacks so far
+    played_at: float = 0.0  # when the latest began
     permit: Verdict = ALLOWED  # the latest refusal, if a leg was refused
     pressed: set[tuple[str, float]] = field(default_factory=set)  # by whom and when, to know a key told twice
 
@@ -62,6 +72,19 @@ class Call:
             if leg.side == side:
                 found = leg
         return found
+
+    def legs_of(self, side: Side) -> list[Leg]:
+        """That side's legs, as they were placed."""
+        return [leg for leg in self.legs.values() if leg.side == side]
+
+    def talker(self, side: Side) -> Leg | None:
+        """The leg of that side that was answered."""
+        return next((leg for leg in self.legs.values() if leg.side == side and leg.answered_at is not None), None)
+
+    def number_of(self, side: Side) -> str:
+        """Whom a CDR names for that side: who answered, else the last one tried, else the first one asked for."""
+        leg = self.talker(side) or self.latest(side)
+        return leg.number if leg else self.request.party(side).number
 
     @property
     def releasing(self) -> bool:
@@ -84,22 +107,6 @@ class Call:
         return max([self.requested_at, *(time for leg in self.legs.values() for time in leg.times)])
 
     # -- what a flow does ------------------------------------------------------------------
-
-    def place(self, side: Side, *, endpoint: str, originator: Leg | None = None) -> list[c.Command]:
-        """Begin a new attempt to reach that side's party."""
-        attempt = 1 + sum(leg.side == side for leg in self.legs.values())
-        name = f"{LEG_LETTER[side]}{attempt}"
-        party = self.request.party(side)
-        self.legs[name] = Leg(name=name, side=side, number=party.number, endpoint=endpoint)
-        create = c.CreateLeg(
-            leg=name,
-            endpoint=endpoint,
-            caller_id=self.request.caller_id,
-            account_id=self.request.account_id,
-            life_seconds=self._life_seconds(),
-            originator=originator.name if originator else None,
-        )
-        return [c.SaveIntent(leg=name), create]
 
     def dial(self, leg: Leg) -> list[c.Command]:
         """Ring a created leg; its ring time counts from now."""
@@ -135,14 +142,14 @@ class Call:
         self.deadlines.pop(RING + leg.name, None)
         if leg.created_at is None:
             return []
-        return [c.Hangup(leg=leg.name, cause=CAUSE_NO_ANSWER if reason == "ring_time" else CAUSE_NORMAL)]
+        return [c.Hangup(leg=leg.name, cause=HANGUP_CAUSES.get(reason, CAUSE_NORMAL))]
 
     def mark_bridged(self, *legs: Leg) -> None:
         """Both parties talk from now on; talk time counts from here."""
         self.bridged_at = self.now
         for leg in legs:
             leg.bridged_at = self.now
-        self.deadlines["talk"] = self.now + self.request.max_talk_seconds
+        self.deadlines |= talk.deadlines(self.request, self.now)
 
     def release(self, reason: str, *, ended_by: str = "us") -> list[c.Command]:
         """End the call: hang up whatever is left of it."""
@@ -150,6 +157,7 @@ class Call:
             return []
         self.release_reason = reason
         self.ended_by = ended_by
+        self.seeking.clear()
         self.deadlines = {name: at for name, at in self.deadlines.items() if name.startswith(HANGUP)}
         hangups = [order for leg in self.legs.values() for order in self.hang_up(leg, reason)]
         return hangups + self.close_bridge()
@@ -186,6 +194,8 @@ class Call:
                     return self.add_to_bridge(*(leg for leg in legs if leg.usable))
             case e.Refused(command=command, status=status):
                 return refused(self, command, status)
+            case e.AgentsFree(side=side) if side not in self.seeking:
+                return []
             case e.Cancelled():
                 return self.release("cancelled")
         if isinstance(event, e.TakenBack) and event.members is not None:
@@ -208,13 +218,17 @@ class Call:
     def still(self, command: c.Command) -> bool:
         """Whether a command that waited its turn is still to be carried out."""
         match command:
-            case c.SaveIntent(leg=name) | c.CreateLeg(leg=name):
+            case c.SaveIntent(legs=names):
+                return any(self.legs[name].hangup_reason is None for name in names)
+            case c.SeekAgent(side=side):
+                return side in self.seeking
+            case c.CreateLeg(leg=name):
                 return self.legs[name].hangup_reason is None
             case c.Hangup(leg=name):
                 return not self.legs[name].over
             case c.LegCommand(leg=name):
                 return self.legs[name].usable
-            case c.OpenBridge():
+            case c.OpenBridge() | c.PlayToBridge():
                 return not self.releasing
             case c.AddToBridge(legs=names):
                 return all(self.legs[name].usable for name in names)
@@ -277,7 +291,3 @@ class Call:
         leg.ended_at = max(at, *(time for time in known if time is not None), 0.0)
         self.deadlines.pop(RING + leg.name, None)
         self.deadlines.pop(HANGUP + leg.name, None)
-
-    def _life_seconds(self) -> int:
-        ringing = self.request.agent.ring_seconds + self.request.customer.ring_seconds
-        return ringing + self.request.max_talk_seconds + GRACE_SECONDS

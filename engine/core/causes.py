@@ -34,6 +34,10 @@ ANSWERED_THEN = {
 # Why a leg that did not answer ended, where that was not its network's doing.
 BY_US = {
     "ring_time": Outcome(Disposition.NOANSWER, "party", "did not answer in time"),
+    "elsewhere": Outcome(Disposition.CANCEL, "us", "answered elsewhere"),
+    # The call's, where it has no leg that would tell.
+    "queue_timeout": Outcome(Disposition.NOANSWER, "us", "queue_timeout"),
+    "no_agent_free": Outcome(Disposition.BUSY, "party", "no agent was free"),
     "not_dialled": Outcome(Disposition.CANCEL, "us", "never dialled"),
     "refused": Outcome(Disposition.CHANUNAVAIL, "us", "Asterisk did not carry out a command for it"),
     "interrupted": Outcome(Disposition.CONGESTION, "us", "cut off from Asterisk while dialling"),
@@ -103,3 +107,9 @@ def outcome(*, answered: bool, hangup_reason: str | None, sip_code: int | None, 
 
 # Where the next endpoint of a route may be tried: the trunk failed, not the party.
 NEXT_ENDPOINT_SIP_CODES = frozenset({500, 503, 488})
+
+# No retry would help, or none is wanted: no such number, forbidden, declined.
+FINAL_SIP_CODES = frozenset({403, 404, 603})
+FINAL_CAUSES = frozenset({1, 21})
+RETRIED = frozenset({Disposition.BUSY, Disposition.NOANSWER, Disposition.CONGESTION, Disposition.CHANUNAVAIL})
+ENDED_IN_VAIN = (None, "ring_time", "unplaceable")  # the party or its network ended it, or it rang long enough

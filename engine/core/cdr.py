@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.core.call import Call
-from engine.core.causes import Disposition, Outcome
+from engine.core.causes import BY_US, CANCELLED, Disposition, Outcome
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
 
@@ -33,23 +33,24 @@ class Cdr:
     digits: str
 
 
-def key_leg(call: Call) -> Leg:
-    """The leg a CDR tells of: the customer's that was answered, else the last one rung, else the agent's."""
-    customer = [leg for leg in call.legs.values() if leg.side == "customer" and leg.dialed_at is not None]
-    answered = [leg for leg in customer if leg.answered_at is not None]
-    agent = [leg for leg in call.legs.values() if leg.side == "agent"]
-    return (answered or customer or agent)[-1]
+def key_leg(call: Call) -> Leg | None:
+    """The leg a CDR tells of: the customer's that was answered, else the last one rung, else the agent's, if any."""
+    customer = [leg for leg in call.legs_of("customer") if leg.dialed_at is not None]
+    agent = [leg for leg in (call.talker("agent"), call.latest("agent")) if leg]
+    return call.talker("customer") or next(iter([*reversed(customer), *agent]), None)
 
 
 def in_vain(call: Call) -> bool:
-    """Whether the agent's leg tells of the call though the customer was tried: never rung."""
-    return call.latest("customer") is not None and key_leg(call).side == "agent"
+    """Whether the agent's leg tells of the call though the customer was to be rung: it never was."""
+    leg = key_leg(call)
+    sought = call.latest("customer") is not None or bool(call.gave_up)
+    return leg is None or (leg.side == "agent" and sought)
 
 
 def outcome_of(call: Call) -> Outcome:
     """How an ended call came out."""
-    customer = call.latest("customer")
-    return customer.outcome if customer is not None and in_vain(call) else key_leg(call).outcome
+    leg = call.latest("customer") if in_vain(call) else key_leg(call)
+    return leg.outcome if leg is not None else BY_US.get(call.gave_up, CANCELLED)
 
 
 def cdr(call: Call, *, node: str) -> Cdr:
@@ -60,29 +61,30 @@ def cdr(call: Call, *, node: str) -> Cdr:
     that answered without the customer being rung was not answered to: the outcome is the customer's.
     """
     leg = key_leg(call)
-    assert leg.ended_at is not None
-    dialed = leg.dialed_at is not None
+    dialed = leg if leg is not None and leg.dialed_at is not None else None
     outcome = outcome_of(call)
-    answered_at = None if in_vain(call) else leg.answered_at
+    ended_at = call.ended_at if leg is None else leg.ended_at
+    assert ended_at is not None
+    answered_at = leg.answered_at if leg is not None and not in_vain(call) else None
     return Cdr(
         request_id=call.call_id,
         account_id=call.request.account_id,
         node=node,
         kind=call.request.kind,
-        agent_number=call.request.agent.number,
-        customer_number=call.request.customer.number,
-        dialed_number=leg.number,
-        caller_id=call.request.caller_id,
+        agent_number=call.number_of("agent"),
+        customer_number=call.number_of("customer"),
+        dialed_number=leg.number if leg else call.request.agent.number,
+        caller_id=leg.caller_id if leg else call.request.agent.caller_id,
         disposition=outcome.disposition,
         reason=outcome.words,
-        ended_by=call.ended_by or leg.ended_by,
-        call_date=leg.ended_at,
-        created_at=leg.created_at,
+        ended_by=call.ended_by or (leg.ended_by if leg else "us"),
+        call_date=ended_at,
+        created_at=leg.created_at if leg else None,
         answered_at=answered_at,
-        ended_at=leg.ended_at if dialed else None,
-        billsec=_span(answered_at, leg.ended_at) if dialed else None,
-        duration=_span(leg.created_at, leg.ended_at) if dialed else None,
-        channel=leg_id(node, call.call_id, leg.name) if dialed else "",
+        ended_at=ended_at if dialed else None,
+        billsec=_span(answered_at, ended_at) if dialed else None,
+        duration=_span(dialed.created_at, ended_at) if dialed else None,
+        channel=leg_id(node, call.call_id, dialed.name) if dialed else "",
         digits=call.digits,
     )
 

@@ -5,6 +5,8 @@
 
 from dataclasses import dataclass
 
+from engine.core.request import Side
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -19,8 +21,29 @@ class LegCommand(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SaveIntent(LegCommand):
-    """Commit the call and its new leg to the store, before Asterisk hears of the leg."""
+class SaveIntent(Command):
+    """Commit the call and its new legs to the store, before Asterisk hears of them."""
+
+    legs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeekAgent(Command):
+    """Ask who of these targets of that side is free, of agents; whoever asked first, `since` then, is served first."""
+
+    side: Side
+    targets: tuple[int, ...]
+    every: bool
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepPair(Command):
+    """Remember that this number is connected to this agent from now on, for so long (None: for ever)."""
+
+    number: str
+    agent_id: str
+    seconds: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +86,23 @@ class Unmute(LegCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartRing(LegCommand):
+    """Let the leg hear our ring-back tone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopRing(LegCommand):
     """Stop the ring-back tone the leg hears; Asterisk's own outlives the leg that rang."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartMusic(LegCommand):
+    """Let the leg hear music on hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopMusic(LegCommand):
+    """Stop the music; left on, it would be all the leg hears in a bridge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +110,30 @@ class PlayTone(LegCommand):
     """Play a tone of Asterisk's indications (`busy`, `congestion`) to the leg."""
 
     tone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play(LegCommand):
+    """Play a sound to the leg, many times; `playback` is its number within the call."""
+
+    media: str
+    playback: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopPlay(LegCommand):
+    """Stop a playback of the leg at once."""
+
+    playback: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayToBridge(Command):
+    """Play a sound to everybody in the bridge, who go on hearing each other."""
+
+    bridge: int
+    media: str
+    playback: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from engine.core.commands import Command
 from engine.core.permit import Verdict
+from engine.core.request import Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,13 @@ class Pressed(LegEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Played(LegEvent):
+    """What was played to the leg has come to its end, or was stopped; `playback` is its number within the call."""
+
+    playback: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(LegEvent):
     """The leg's channel is gone."""
 
@@ -83,6 +91,14 @@ class Forbidden(NotPlaced):
     """The permit for the leg was refused: nothing was dialled."""
 
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsFree(Event):
+    """The answer to `SeekAgent`: these targets of that side are free and held for this call; none if nobody is."""
+
+    side: Side
+    targets: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.core.causes import Outcome, outcome
+from engine.core.causes import ENDED_IN_VAIN, FINAL_CAUSES, FINAL_SIP_CODES, RETRIED, Outcome, outcome
 from engine.core.request import Side
 
 
@@ -14,6 +14,10 @@ class Leg:
     side: Side
     number: str
     endpoint: str
+    caller_id: str = ""  # what it is shown
+    target: int = 0  # its place in its party
+    attempt: int = 1  # at that target; a leg over the next trunk belongs to the same
+    agent_id: str = ""  # whose telephone it is, if one of ours
     created_at: float | None = None
     dialed_at: float | None = None
     rang_at: float | None = None  # ringing (180) or early media (183)
@@ -64,6 +68,13 @@ class Leg:
             sip_code=self.sip_code,
             cause=self.cause,
         )
+
+    @property
+    def worth_a_retry(self) -> bool:
+        """Over without an answer, in a way that may come out differently the next time."""
+        final = self.sip_code in FINAL_SIP_CODES or (self.sip_code is None and self.cause in FINAL_CAUSES)
+        in_vain = self.hangup_reason in ENDED_IN_VAIN and self.answered_at is None
+        return in_vain and not final and self.outcome.disposition in RETRIED
 
     @property
     def ended_by(self) -> str:

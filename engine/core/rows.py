@@ -11,7 +11,7 @@ from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
-from engine.core.request import CallRequest, Party
+from engine.core.request import Alert, CallRequest, Pair, Party, Target
 
 Row = dict[str, Any]
 LEG_FACTS = tuple(field.name for field in fields(Leg))
@@ -24,6 +24,11 @@ CALL_FACTS = (
     "ended_by",
     "digits",
     "deadlines",
+    "seeking",
+    "gave_up",
+    "hears",
+    "plays",
+    "played_at",
 )
 
 
@@ -87,12 +92,8 @@ def kept_row(kept: KeptAnswer, *, call_id: str) -> Row:
 
 def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: Flow, now: float) -> Call:
     """The call its rows were made of. Times are seconds since the epoch, as they were."""
-    request = dict(row["request"])
-    for side in ("agent", "customer"):
-        party = request[side]
-        request[side] = Party(**{**party, "endpoints": tuple(party["endpoints"])})
     call = Call(
-        call_id=row["call_id"], request=CallRequest(**request), flow=flow, requested_at=row["requested_at"], now=now
+        call_id=row["call_id"], request=_request(row["request"]), flow=flow, requested_at=row["requested_at"], now=now
     )
     for name in CALL_FACTS:
         setattr(call, name, row[name])
@@ -100,3 +101,22 @@ def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: 
     call.permit = Verdict(**row["permit"]) if row["permit"] else ALLOWED
     call.legs = {leg["name"]: Leg(**{name: leg[name] for name in LEG_FACTS}) for leg in legs}
     return call
+
+
+def _request(kept: Mapping[str, Any]) -> CallRequest:
+    pair = kept["pair"]
+    return CallRequest(
+        **{
+            **kept,
+            "agent": _party(kept["agent"]),
+            "customer": _party(kept["customer"]),
+            "alerts": tuple(Alert(**alert) for alert in kept["alerts"]),
+            "pair": Pair(**pair) if pair else None,
+            "dnd_sides": tuple(kept["dnd_sides"]),
+        }
+    )
+
+
+def _party(kept: Mapping[str, Any]) -> Party:
+    targets = (Target(**{**target, "endpoints": tuple(target["endpoints"])}) for target in kept["targets"])
+    return Party(**{**kept, "targets": tuple(targets)})

@@ -1,13 +1,25 @@
 """A call between two numbers, to be led through its life."""
 
+from typing import Any
+
 import pytest
 
 from engine.core.call import Call
 from engine.core.flows import click2call
-from engine.core.request import CallRequest, Party
+from engine.core.request import CallRequest, Party, Target
 
-AGENT = Party(number="919910000101", endpoints=("PJSIP/919910000101@carrier",), ring_seconds=30)
-CUSTOMER = Party(number="919910000202", endpoints=("PJSIP/919910000202@carrier",), ring_seconds=30)
+CALLER_ID = "15168148111"
+
+
+def party_of(number: str, *trunks: str, ring_seconds: int = 30, **more: Any) -> Party:
+    """A party of one number, reached over those trunks (`carrier`)."""
+    endpoints = tuple(f"PJSIP/{number}@{trunk}" for trunk in trunks or ("carrier",))
+    target = Target(number=number, endpoints=endpoints)
+    return Party(targets=(target,), ring_seconds=ring_seconds, caller_id=CALLER_ID, **more)
+
+
+AGENT = party_of("919910000101")
+CUSTOMER = party_of("919910000202")
 
 
 def request_of(agent: Party = AGENT, customer: Party = CUSTOMER) -> CallRequest:
@@ -15,7 +27,6 @@ def request_of(agent: Party = AGENT, customer: Party = CUSTOMER) -> CallRequest:
     return CallRequest(
         account_id="account_1",
         kind="click2call",
-        caller_id="15168148111",
         agent=agent,
         customer=customer,
         max_talk_seconds=7200,

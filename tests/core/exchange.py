@@ -126,7 +126,8 @@ class Life:
         if isinstance(command, c.SaveIntent):
             self._save()
             if self.random.random() < 0.02:
-                self._note(e.NotPlaced(leg=command.leg, at=self.now, reason="store_away"))
+                for leg in command.legs:
+                    self._note(e.NotPlaced(leg=leg, at=self.now, reason="store_away"))
         elif isinstance(command, c.CreateLeg):
             self._create(command)
         elif self.random.random() < 0.01 and not isinstance(command, c.CloseBridge):

@@ -34,8 +34,7 @@ from engine.core.events import (
     Refused,
     TakenBack,
 )
-from engine.core.request import Party
-from tests.core.conftest import call_of, request_of
+from tests.core.conftest import call_of, party_of, request_of
 
 CLOSE = CloseBridge(bridge=1)
 A_ANSWERS = (Created(leg="a1", at=100.1), Rang(leg="a1", at=101), Answered(leg="a1", at=105))
@@ -59,7 +58,7 @@ def test_the_agent_is_placed_first_and_its_intent_is_saved_before(call: Call) ->
         account_id="account_1",
         life_seconds=30 + 30 + 7200 + 60,
     )
-    assert call.start(100.0) == [SaveIntent(leg="a1"), create]
+    assert call.start(100.0) == [SaveIntent(legs=("a1",)), create]
 
 
 def test_the_agent_is_dialled_once_its_channel_is_ours(call: Call) -> None:
@@ -68,7 +67,7 @@ def test_the_agent_is_dialled_once_its_channel_is_ours(call: Call) -> None:
 
 def test_the_destination_is_placed_only_when_the_agent_answers(call: Call) -> None:
     orders = after(call, *A_ANSWERS)
-    assert [type(order) for order in orders] == [SaveIntent, OpenBridge, Mute, CreateLeg]
+    assert [type(order) for order in orders] == [OpenBridge, Mute, SaveIntent, CreateLeg]
     assert orders[-1] == CreateLeg(
         leg="b1",
         endpoint="PJSIP/919910000202@carrier",
@@ -276,9 +275,7 @@ def test_what_was_gone_before_we_hung_it_up_is_not_billed_until_then(call: Call)
     assert [leg.ended_at for leg in call.legs.values()] == [7200, 7200]
 
 
-TWO_TRUNKS = Party(
-    number="919910000202", endpoints=("PJSIP/919910000202@one", "PJSIP/919910000202@two"), ring_seconds=9
-)
+TWO_TRUNKS = party_of("919910000202", "one", "two", ring_seconds=9)
 
 
 def test_the_next_endpoint_is_tried_when_the_trunk_fails_before_ringing() -> None:
@@ -313,7 +310,7 @@ def test_a_dial_nobody_knows_the_fate_of_is_given_up_for_one_new_attempt(leg: st
     assert after(call, *before, unknown) == [Hangup(leg=f"{leg}1", cause=16)]
     save, create = call.note(Ended(leg=f"{leg}1", at=108.1, cause=16))
     assert isinstance(create, CreateLeg)
-    assert (save, create.leg) == (SaveIntent(leg=f"{leg}2"), f"{leg}2")
+    assert (save, create.leg) == (SaveIntent(legs=(f"{leg}2",)), f"{leg}2")
     call.note(Created(leg=f"{leg}2", at=108.2))
     call.note(Refused(at=111.3, command=Dial(leg=f"{leg}2", ring_seconds=90), status=0))
     orders = call.note(Ended(leg=f"{leg}2", at=111.4, cause=16))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.account import Account, CallingHours, Route
+from engine.core.account import Account, Agent, CallingHours, Route
 from engine.core.numbers import zones
-from engine.core.permit import ALLOWED, CHECKS, Moment, Attempt, Verdict, explain, verdict
+from engine.core.permit import ALLOWED, CHECKS, Attempt, Moment, Verdict, explain, verdict
 
 ACCOUNT = Account(
     account_id="account_1",
@@ -18,7 +18,7 @@ ACCOUNT = Account(
     allowed_regions=("IN", "US"),
     caller_ids=("15168148111",),
     extensions=("101", "108"),
-    agent_numbers=frozenset({"919910020101"}),
+    agents={"201": Agent(agent_id="201", number="919910020101")},
     dnd_numbers=frozenset({"919910000303", "919910020101"}),
     max_live_calls=10,
 )

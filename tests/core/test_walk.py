@@ -4,12 +4,11 @@ import os
 from random import Random
 
 from engine.core.cdr import cdr
-from engine.core.request import Party
-from tests.core.conftest import call_of, request_of
+from tests.core.conftest import call_of, party_of, request_of
 from tests.core.exchange import Life
 
 LIVES = int(os.environ.get("WALK_LIVES", "5000"))
-TRUNKS = ("PJSIP/919910000202@one", "PJSIP/919910000202@two")
+TRUNKS = ("one", "two")
 
 
 def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
@@ -17,7 +16,7 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
     for seed in range(LIVES):
         random = Random(seed)
         trunks = TRUNKS[: random.randint(1, 2)]
-        customer = Party(number="919910000202", endpoints=trunks, ring_seconds=random.randint(1, 30))
+        customer = party_of("919910000202", *trunks, ring_seconds=random.randint(1, 30))
         life = Life(call_of(request_of(customer=customer)), random)
         life.run()
         call = life.call

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from engine.core.request import CallRequest
+from engine.core.request import CallRequest, Target
 from engine.core.request import Party as CalledParty
 from engine.crash import POINTS
 from tests.sim.parties import Party, party
@@ -81,7 +81,6 @@ def _call(random: Random, number: int) -> PlannedCall:
         request=CallRequest(
             account_id="account_1",
             kind="click2call",
-            caller_id="15168148111",
             agent=_called(random, agent, ring_seconds),
             customer=_called(random, customer, ring_seconds),
             max_talk_seconds=random.choice((3, 10, 30)),
@@ -94,7 +93,8 @@ def _call(random: Random, number: int) -> PlannedCall:
 def _called(random: Random, number: str, ring_seconds: int) -> CalledParty:
     trunks = ("nowhere", "one") if random.random() < 0.05 else TRUNKS[: random.choice((1, 1, 2))]
     endpoints = tuple(f"PJSIP/{number}@{trunk}" for trunk in trunks)
-    return CalledParty(number=number, endpoints=endpoints, ring_seconds=ring_seconds)
+    target = Target(number=number, endpoints=endpoints)
+    return CalledParty(targets=(target,), ring_seconds=ring_seconds, caller_id="15168148111")
 
 
 def _fault(random: Random) -> Fault:

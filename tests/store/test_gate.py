@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from engine.accounts import Accounts
-from engine.core.account import Account, Route
+from engine.core.account import Account, Agent, Route
 from engine.core.call import Call
 from engine.core.flows import click2call
 from engine.core.permit import ALLOWED
@@ -17,7 +17,7 @@ from engine.core.rows import restore
 from engine.errors import NotPermitted, OverCapacity, Refusal, Stopped
 from engine.gate import Gate
 from engine.store.postgres import Store
-from tests.core.conftest import AGENT, CUSTOMER, request_of
+from tests.core.conftest import AGENT, CUSTOMER, party_of, request_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -27,7 +27,7 @@ ACCOUNT = Account(
     region="IN",
     allowed_regions=("IN",),
     caller_ids=("15168148111",),
-    agent_numbers=frozenset({"919910020101"}),
+    agents={"201": Agent(agent_id="201", number="919910020101")},
     max_live_calls=1000,
     calls_per_second=1000,
     attempts_per_day=0,
@@ -72,12 +72,12 @@ async def test_fifty_requests_at_once_for_one_number_are_as_many_calls_as_it_may
     assert isinstance(refusal, OverCapacity)
     assert refusal.message == "3 requests for this number in 10 minutes, and the account may make 3"
     assert refusal.retry_after_seconds == pytest.approx(600, abs=5)
-    assert await asked(gate, store, call_to(replace(CUSTOMER, number="919910000203"))) is None
+    assert await asked(gate, store, call_to(party_of("919910000203"))) is None
 
 
 async def test_fifty_requests_at_once_do_not_exceed_a_days_calls(store: Store) -> None:
     gate = gate_of(store, replace(ACCOUNT, attempts_per_day=20))
-    parties = [replace(CUSTOMER, number=f"9199100{n:03}01") for n in range(50)]
+    parties = [party_of(f"9199100{n:03}01") for n in range(50)]
     refusals = await asyncio.gather(*(asked(gate, store, call_to(party)) for party in parties))
     assert taken(refusals) == 20
     assert len(await store.live_calls()) == 20
@@ -109,7 +109,7 @@ async def test_what_was_refused_counts_no_more(store: Store) -> None:
 
 async def test_an_agents_number_is_called_as_often_as_asked(store: Store) -> None:
     gate = gate_of(store, replace(ACCOUNT, requests_per_destination=1))
-    calls = [call_to(replace(CUSTOMER, number="919910020101")) for _ in range(5)]
+    calls = [call_to(party_of("919910020101")) for _ in range(5)]
     assert taken(await asyncio.gather(*(asked(gate, store, call) for call in calls))) == 5
 
 

@@ -1,0 +1,132 @@
+"""Reaching a party of a call: the steps of its hunt as orders."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+from engine.core import commands as c
+from engine.core import hunt
+from engine.core.call import ELSEWHERE, GRACE_SECONDS, PAUSE, QUEUE, Call
+from engine.core.events import AgentsFree
+from engine.core.leg import Leg
+from engine.core.request import AGENT_CLI, CallRequest, Party, Side
+
+QUEUE_TIMEOUT = "queue_timeout"
+NO_AGENT_FREE = "no_agent_free"
+LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b"}
+
+
+def reach(call: Call, side: Side) -> list[c.Command] | None:
+    """Go on reaching that side's party; None if there is nobody left to try."""
+    party = call.request.party(side)
+    match _next_step(call, side):
+        case hunt.Ring(tries):
+            return _place(call, side, tries)
+        case hunt.Seek(targets, every):
+            call.seeking[side] = call.now
+            if party.queue_seconds:
+                call.deadlines[QUEUE + side] = call.now + party.queue_seconds
+            return [c.SeekAgent(side=side, targets=targets, every=every, since=call.now)]
+        case hunt.Pause(until=until):
+            call.deadlines[PAUSE + side] = until
+            return []
+        case hunt.Wait():
+            return []
+        case hunt.GiveUp():
+            return None
+
+
+def found(call: Call, event: AgentsFree) -> list[c.Command] | None:
+    """Ring the agents that were found free; None if nobody is."""
+    stop_seeking(call, event.side)
+    if not event.targets:
+        call.gave_up = NO_AGENT_FREE
+        return None
+    return _place(call, event.side, hunt.found(call.request.party(event.side), event.targets).tries)
+
+
+def stop_seeking(call: Call, side: Side) -> None:
+    """Nobody is waited for any more."""
+    call.seeking.pop(side, None)
+    call.deadlines.pop(QUEUE + side, None)
+
+
+def seek_again(call: Call) -> Iterator[c.Command]:
+    """Ask once more for the agents that are waited for."""
+    for side, since in call.seeking.items():
+        match _next_step(call, side):
+            case hunt.Seek(targets, every):
+                yield c.SeekAgent(side=side, targets=targets, every=every, since=since)
+
+
+def won(call: Call, winner: Leg) -> list[c.Command]:
+    """One has answered: the others of its side are given up."""
+    others = [leg for leg in call.legs_of(winner.side) if leg is not winner]
+    return [order for leg in others for order in call.hang_up(leg, ELSEWHERE)]
+
+
+def held(call: Call) -> frozenset[str]:
+    """The numbers this call keeps busy: of its legs, and of whom it is about to ring again."""
+    numbers = {leg.number for leg in call.legs.values() if not leg.over}
+    for side in ("agent", "customer"):
+        step = _next_step(call, side) if PAUSE + side in call.deadlines else None
+        if isinstance(step, hunt.Pause):
+            numbers |= {call.request.party(side).targets[target].number for target in step.targets}
+    return frozenset(numbers)
+
+
+def _place(call: Call, side: Side, tries: Iterable[hunt.Try]) -> list[c.Command]:
+    creates = [_create(call, side, each) for each in tries]
+    return [c.SaveIntent(legs=tuple(create.leg for create in creates)), *creates]
+
+
+def _create(call: Call, side: Side, chosen: hunt.Try) -> c.CreateLeg:
+    request = call.request
+    target = request.party(side).targets[chosen.target]
+    leg = Leg(
+        name=f"{LEG_LETTER[side]}{len(call.legs_of(side)) + 1}",
+        side=side,
+        number=target.number,
+        endpoint=chosen.endpoint,
+        caller_id=_shown_to(call, side),
+        target=chosen.target,
+        attempt=chosen.attempt,
+        agent_id=target.agent_id,
+    )
+    call.legs[leg.name] = leg
+    agent = call.talker("agent")
+    return c.CreateLeg(
+        leg=leg.name,
+        endpoint=leg.endpoint,
+        caller_id=leg.caller_id,
+        account_id=request.account_id,
+        life_seconds=life_seconds(request),
+        originator=agent.name if agent else None,
+    )
+
+
+def _shown_to(call: Call, side: Side) -> str:
+    shown, agent = call.request.party(side).caller_id, call.talker("agent")
+    if shown != AGENT_CLI or agent is None:
+        return shown
+    return call.request.agent.targets[agent.target].cli or agent.caller_id
+
+
+def life_seconds(request: CallRequest) -> int:
+    """How long a leg may live before Asterisk ends it by itself: longer than anything we would let happen."""
+    return sum(_longest(request, party) for party in request.parties) + request.max_talk_seconds + GRACE_SECONDS
+
+
+def _longest(request: CallRequest, party: Party) -> int:
+    """The seconds it may take, at most, until a party is reached."""
+    rounds = (1 if party.strategy == "to_all" else len(party.targets)) * (1 + party.retries)
+    pauses = party.retries * len(party.targets) * request.retry_pause_seconds
+    return rounds * party.ring_seconds + math.ceil(pauses) + party.queue_seconds
+
+
+def _next_step(call: Call, side: Side) -> hunt.Step:
+    return hunt.next_step(
+        call.request.party(side),
+        call.legs_of(side),
+        now=call.now,
+        pause_seconds=call.request.retry_pause_seconds,
+    )

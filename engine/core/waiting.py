@@ -1,0 +1,65 @@
+"""What the agent's party hears while the customer's is being reached.
+
+Its network's own sound, where one telephone is rung after the other without a ring tone: then both legs are in the
+bridge before the answer. A ring tone, our ring-back or music otherwise: then the legs meet when one has answered.
+"""
+
+from engine.core import commands as c
+from engine.core.call import Call
+from engine.core.leg import Leg
+from engine.core.request import CallRequest
+
+RING = "ring"
+MUSIC = "music"
+RING_TONE = "ring_tone"
+SHORTEST_SECONDS = 1.0  # a playback that was over sooner can not be played: no use in trying for ever
+
+
+def early(request: CallRequest) -> bool:
+    """Whether the customer's network is heard before the answer."""
+    return request.customer.strategy == "one_by_one" and not request.ring_tone
+
+
+def wait(call: Call, leg: Leg) -> list[c.Command]:
+    """Let the leg hear what it is to hear now, if it is something else than before."""
+    if call.request.ring_tone and call.hears != RING:
+        return _hear(call, leg, RING_TONE)
+    if "customer" in call.seeking:
+        return _hear(call, leg, MUSIC)
+    return _hear(call, leg, "" if early(call.request) else RING)
+
+
+def stop(call: Call, leg: Leg) -> list[c.Command]:
+    """Play nothing to it any more, in the same instant."""
+    return _hear(call, leg, "")
+
+
+def again(call: Call, leg: Leg) -> list[c.Command]:
+    """What it hears, from the start: it may have ended, or failed."""
+    heard, call.hears = call.hears, ""
+    too_short = heard == RING_TONE and call.now < call.played_at + SHORTEST_SECONDS
+    return _hear(call, leg, RING if too_short else heard)
+
+
+def _hear(call: Call, leg: Leg, sound: str) -> list[c.Command]:
+    if call.hears == sound:
+        return []
+    before, call.hears = call.hears, sound
+    orders: list[c.Command] = []
+    match before:
+        case "ring":
+            orders.append(c.StopRing(leg=leg.name))
+        case "music":
+            orders.append(c.StopMusic(leg=leg.name))
+        case "ring_tone":
+            orders.append(c.StopPlay(leg=leg.name, playback=call.plays))
+    match sound:
+        case "ring":
+            orders.append(c.StartRing(leg=leg.name))
+        case "music":
+            orders.append(c.StartMusic(leg=leg.name))
+        case "ring_tone":
+            call.plays += 1
+            call.played_at = call.now
+            orders.append(c.Play(leg=leg.name, media=call.request.ring_tone, playback=call.plays))
+    return orders
