@@ -42,6 +42,8 @@ def call_row(call: Call, *, node: str) -> Row:
         kind=call.request.kind,
         request=_request_row(call.request),
         members=sorted(call.members),
+        deadlines=dict(call.deadlines),  # as they are now
+        seeking=dict(call.seeking),
         permit=_permit_row(call.permit),
         ended_at=call.ended_at,
     )

@@ -34,11 +34,16 @@ def stop(call: Call, leg: Leg) -> list[c.Command]:
     return _hear(call, leg, "")
 
 
+def played(call: Call, leg: Leg) -> list[c.Command]:
+    """The ring tone has come to its end, or could not be played: again, or else our ring-back."""
+    call.hears = ""
+    return _hear(call, leg, RING if call.now < call.played_at + SHORTEST_SECONDS else RING_TONE)
+
+
 def again(call: Call, leg: Leg) -> list[c.Command]:
-    """What it hears, from the start: it may have ended, or failed."""
-    heard, call.hears = call.hears, ""
-    too_short = heard == RING_TONE and call.now < call.played_at + SHORTEST_SECONDS
-    return _hear(call, leg, RING if too_short else heard)
+    """What it hears, from the start: it may have ended while nobody listened."""
+    sound = call.hears
+    return [*_hear(call, leg, ""), *_hear(call, leg, sound)]
 
 
 def _hear(call: Call, leg: Leg, sound: str) -> list[c.Command]:

@@ -29,6 +29,8 @@ class Life:
         self.created: list[str] = []
         self.times_over = 0
         self.muted: set[str] = set()
+        self.together: list[tuple[str, ...]] = []  # who was put into the bridge with whom
+        self.played: set[tuple[str, int]] = set()
         self._save()
 
     def run(self) -> None:
@@ -130,10 +132,24 @@ class Life:
                     self._note(e.NotPlaced(leg=leg, at=self.now, reason="store_away"))
         elif isinstance(command, c.CreateLeg):
             self._create(command)
+        elif isinstance(command, c.SeekAgent):
+            self._seek(command)
         elif self.random.random() < 0.01 and not isinstance(command, c.CloseBridge):
             self._note(e.Refused(at=self.now, command=command, status=0))
         else:
             self._carry_out(command)
+
+    def _seek(self, command: c.SeekAgent) -> None:
+        """Somebody is free at once, or later, or nobody is in time."""
+        free = [target for target in command.targets if self.random.random() < 0.5]
+        waited_for = self.call.request.party(command.side).queue_seconds
+        if free or not waited_for:
+            chosen = tuple(free if command.every else free[:1])
+            answer = e.AgentsFree(at=self.now, side=command.side, targets=chosen)
+            if waited_for and self.random.random() < 0.5:
+                self._tell(answer)
+            else:
+                self._note(answer)
 
     def _create(self, command: c.CreateLeg) -> None:
         assert command.leg not in self.created, "one leg, one channel"
@@ -156,6 +172,11 @@ class Life:
                 self._note(e.Refused(at=self.now, command=command, status=400))
             case c.LegCommand(leg=leg) if leg not in self.channels:
                 self._note(e.Refused(at=self.now, command=command, status=404))
+            case c.Play(leg=leg, playback=playback):
+                assert (leg, playback) not in self.played, "no id is used twice"
+                self.played.add((leg, playback))
+                if self.random.random() < 0.1:
+                    self._tell(e.Played(leg=leg, playback=playback, at=self.now))
             case c.Mute(leg=leg):
                 self.muted.add(leg)
             case c.Unmute(leg=leg):
@@ -163,6 +184,8 @@ class Life:
             case c.Dial(leg=leg):
                 assert self.channels[leg] == "Down", "dial is never repeated"
                 self.channels[leg] = "Dialed"
+            case c.AddToBridge(legs=legs):
+                self.together.append(legs)
             case c.Hangup(leg=leg):
                 self._end(leg, 16, None)
 

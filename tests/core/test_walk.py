@@ -1,23 +1,57 @@
 """Random lives of a call: whatever happens, in whatever order, it ends whole."""
 
 import os
+from dataclasses import replace
 from random import Random
 
 from engine.core.cdr import cdr
-from tests.core.conftest import call_of, party_of, request_of
+from engine.core.request import Alert, CallRequest, Pair, Party, Target
+from tests.core.conftest import CALLER_ID, call_of, request_of
 from tests.core.exchange import Life
 
 LIVES = int(os.environ.get("WALK_LIVES", "5000"))
 TRUNKS = ("one", "two")
 
 
+def request(random: Random) -> CallRequest:
+    """A request for anything there is."""
+    return replace(
+        request_of(agent=party(random, "91991000010"), customer=party(random, "91991000020")),
+        ring_tone=random.choice(("", "", "sound:/x/y")),
+        alerts=tuple(
+            Alert(after_seconds=random.randint(1, 9), media="sound:beep") for _ in range(random.choice((0, 2)))
+        ),
+        pair=random.choice((None, Pair(number="919910000202", seconds=60))),
+        max_talk_seconds=random.choice((10, 7200)),
+    )
+
+
+def party(random: Random, number: str) -> Party:
+    """A party of one number, several, or agents."""
+    of_agents = random.random() < 0.3
+    targets = tuple(
+        Target(
+            number=f"{number}{place}",
+            endpoints=tuple(f"PJSIP/{number}{place}@{trunk}" for trunk in TRUNKS[: random.randint(1, 2)]),
+            agent_id=str(place) if of_agents else "",
+        )
+        for place in range(random.choice((1, 1, 3)))
+    )
+    return Party(
+        targets=targets,
+        ring_seconds=random.randint(1, 30),
+        caller_id=CALLER_ID,
+        strategy=random.choice(("one_by_one", "to_all")),
+        retries=random.choice((0, 0, 2)),
+        queue_seconds=random.choice((0, 20)) if of_agents else 0,
+    )
+
+
 def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
     outcomes: dict[str, int] = {}
     for seed in range(LIVES):
         random = Random(seed)
-        trunks = TRUNKS[: random.randint(1, 2)]
-        customer = party_of("919910000202", *trunks, ring_seconds=random.randint(1, 30))
-        life = Life(call_of(request_of(customer=customer)), random)
+        life = Life(call_of(request(random)), random)
         life.run()
         call = life.call
         where = f"seed {seed}"
@@ -31,5 +65,12 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
         for leg in call.legs.values():
             known = [time for time in (leg.created_at, leg.answered_at, leg.ended_at) if time is not None]
             assert known == sorted(known), where
+        for party, side in ((call.request.agent, "agent"), (call.request.customer, "customer")):
+            legs = [leg for leg in call.legs.values() if leg.side == side]
+            cut_off = sum(leg.hangup_reason == "interrupted" for leg in legs)
+            for place, target in enumerate(party.targets):
+                tried = [leg for leg in legs if leg.target == place]
+                assert len(tried) <= (1 + party.retries) * len(target.endpoints) + cut_off, where
+            assert sum(leg.answered_at is not None for leg in legs) <= 1, where
         outcomes[record.disposition] = outcomes.get(record.disposition, 0) + 1
     assert outcomes.keys() >= {"ANSWER", "NOANSWER", "BUSY", "CONGESTION", "CHANUNAVAIL", "CANCEL"}, outcomes

@@ -49,8 +49,8 @@ def decide(call: Call, event: Event) -> list[Command]:
             return _deadline(call, name)
         case Played(playback=playback):
             agent = call.talker("agent")
-            played = agent and call.hears == waiting.RING_TONE and playback == call.plays
-            return waiting.again(call, agent) if agent and played else []
+            latest = call.hears == waiting.RING_TONE and playback == call.plays
+            return waiting.played(call, agent) if agent and latest else []
         case TakenBack():
             return _taken_back(call)
         case _:
