@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_network
 from typing import Any
 
-from engine.core.account import Account, Agent, CallingHours, Route
+from engine.core.account import Account, Agent, Announcement, CallingHours, Route
 from engine.errors import Unauthorised
 from engine.seal import Seal
 
@@ -39,21 +39,14 @@ class Accounts:
         """Take over the store's `applied` rows, or raise `WrongConfig` and leave all as it was."""
         items = list(applied)
         bodies = {row["account_id"]: row["body"] for row in items if row["kind"] == "account"}
-        agents, groups, dnd = _belongings(items)
+        belongings = _belongings(items)
         credentials = {
             (dialect, account_id): self._opened(dialect, account_id, credential)
             for account_id, body in bodies.items()
             for dialect, credential in body["credentials"].items()
         }
         self.accounts = {
-            account_id: _account(
-                account_id,
-                body,
-                agents=agents[account_id],
-                groups=groups[account_id],
-                dnd_numbers=frozenset(dnd[account_id]),
-            )
-            for account_id, body in bodies.items()
+            account_id: _account(account_id, body, belongings[account_id]) for account_id, body in bodies.items()
         }
         self.routes = tuple(
             Route(row["body"]["prefix"], tuple(row["body"]["endpoints"])) for row in items if row["kind"] == "route"
@@ -83,34 +76,59 @@ class Accounts:
         }
 
 
-def _belongings(
-    items: list[dict[str, Any]],
-) -> tuple[dict[str, dict[str, Agent]], dict[str, dict[str, tuple[str, ...]]], dict[str, set[str]]]:
-    """Each account's agents, its groups, and the numbers it does not disturb."""
-    agents: dict[str, dict[str, Agent]] = defaultdict(dict)
-    groups: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
-    dnd: dict[str, set[str]] = defaultdict(set)
+@dataclass(slots=True)
+class Belongings:
+    """What else is applied of an account."""
+
+    agents: dict[str, Agent] = field(default_factory=dict)
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    announcements: dict[str, Announcement] = field(default_factory=dict)
+    dnd_numbers: set[str] = field(default_factory=set)
+
+
+def _belongings(items: Iterable[dict[str, Any]]) -> dict[str, Belongings]:
+    found: dict[str, Belongings] = defaultdict(Belongings)
     for row in items:
-        account_id, body = row["account_id"], row["body"]
-        if row["kind"] == "agent":
-            agents[account_id][row["id"]] = Agent(
-                agent_id=row["id"],
-                number=body["number"] or body["extension"],
-                cli=body["cli"] or "",
-                web_login=body["web_login"],
-                call_login=body["call_login"],
-            )
-        elif row["kind"] == "group":
-            groups[account_id][row["id"]] = tuple(body["agents"])
-        elif row["kind"] == "dnd_list":
-            dnd[account_id].update(body["numbers"])
-    return agents, groups, dnd
+        belongings, item_id, body = found[row["account_id"]], row["id"], row["body"]
+        match row["kind"]:
+            case "agent":
+                belongings.agents[item_id] = _agent(item_id, body, row.get("state") or body)
+            case "group":
+                belongings.groups[item_id] = body["agents"]
+            case "announcement" if "seconds" in body:  # an older version's apply has not looked at the file
+                announcement = Announcement(media=f"sound:{body['file'].removesuffix('.wav')}", seconds=body["seconds"])
+                belongings.announcements |= dict.fromkeys({item_id, body["alias"] or item_id}, announcement)
+            case "dnd_list":
+                belongings.dnd_numbers.update(body["numbers"])
+    return found
 
 
-def _account(account_id: str, body: dict[str, Any], **belongings: Any) -> Account:
+def _agent(agent_id: str, body: Mapping[str, Any], state: Mapping[str, Any]) -> Agent:
+    return Agent(
+        agent_id=agent_id,
+        number=body["number"] or body["extension"],
+        cli=body["cli"] or "",
+        web_login=state["web_login"],
+        call_login=state["call_login"],
+        busy=state.get("busy", False),
+    )
+
+
+def _account(account_id: str, body: dict[str, Any], belongings: Belongings) -> Account:
     known = {each.name for each in fields(Account)} & body.keys()
     values: dict[str, Any] = {name: tuple(body[name]) if name in TUPLES else body[name] for name in known}
     values["allowed_ips"] = tuple(ip_network(each) for each in body["allowed_ips"])
     hours = body.get("calling_hours")
     values["calling_hours"] = CallingHours(since=hours["from"], until=hours["to"]) if hours else None
-    return Account(account_id=account_id, **values, **belongings)
+    return Account(
+        account_id=account_id,
+        **values,
+        agents=belongings.agents,
+        # Between an apply and a change of a group an agent may be gone.
+        groups={
+            group_id: tuple(each for each in members if each in belongings.agents)
+            for group_id, members in belongings.groups.items()
+        },
+        announcements=belongings.announcements,
+        dnd_numbers=frozenset(belongings.dnd_numbers),
+    )

@@ -1,7 +1,8 @@
 """The accounts file: what may stand in it, checked, as the items the store keeps."""
 
-import os
+import re
 import tomllib
+from dataclasses import asdict
 from ipaddress import IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,22 +11,14 @@ from zoneinfo import available_timezones
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from engine.accounts import SEALED, fingerprint, owner
-from engine.core import numbers
-from engine.errors import InvalidRequest, WrongConfig
+from engine import sound
+from engine.core import account as core
+from engine.core import numbers, permit
+from engine.credentials import DIALECTS, kept
+from engine.errors import InvalidRequest, Refusal, WrongConfig
 from engine.seal import Seal
-from engine.secret import weakness
 
-SECRETS = ("auth", "token", "api_secret_key")
-READ_AGAIN = ("api_secret_key",)  # a hash of it and the parameters is what proves a request
-DIALECTS = {
-    "cpaas": {"auth"},
-    "sarv_click2call": {"user_id", "token"},
-    "sarv_voice": {"username", "token"},
-    "mor": {"username", "api_secret_key"},
-    "wolkvox": {"token"},
-}
-ENVIRONMENT = "env:"
+NUMBERED = re.compile(r"(?:^|_)([0-9]{1,20})(?:\.wav)?\Z")  # 1610448601_84.wav is number 84
 ITEMS = ("agent", "group", "announcement", "template", "did", "dnd_list")
 
 
@@ -88,10 +81,18 @@ class Group(Item):
 
 
 class Announcement(Item):
-    """A sound file under an id."""
+    """A sound file under an id, and under a number: the one its id ends with, unless another is given."""
 
     id: Id
     file: str
+    alias: Annotated[str, Field(pattern=r"^[0-9]{0,20}$")] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbered(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "alias" not in given and (found := NUMBERED.search(str(given.get("id")))):
+            return {**given, "alias": found[1]}
+        return given
 
 
 class Template(Item):
@@ -144,6 +145,7 @@ class Account(Item):
     calls_per_second: int = Field(1, ge=1)
     attempts_per_day: int = Field(1000, ge=0)
     requests_per_destination: int = Field(3, ge=0)
+    max_targets: int = Field(5, ge=1, le=20)
     calling_hours: CallingHours | None = None
     same_request_seconds: int = Field(0, ge=0, le=86400)
     credentials: dict[str, dict[str, str]] = {}
@@ -160,9 +162,17 @@ class Account(Item):
         for group in self.group:
             if missing := sorted(set(group.agents) - agents):
                 raise ValueError(f"group {group.id}: no agent {', '.join(missing)}")
-        for agent in self.agent:
-            if agent.extension is not None and agent.extension not in self.extensions:
-                raise ValueError(f"agent {agent.id}: extension {agent.extension} is not one of the account's")
+            if len(group.agents) != len(set(group.agents)):
+                raise ValueError(f"group {group.id}: an agent is given twice")
+        return self
+
+    @model_validator(mode="after")
+    def _announcements_are_told_apart(self) -> "Account":
+        named: dict[str, str] = {}
+        for each in self.announcement:
+            for name in {each.id, each.alias} - {""}:
+                if (other := named.setdefault(name, each.id)) != each.id:
+                    raise ValueError(f"announcement {each.id}: {other} is called {name} too: give one of them an alias")
         return self
 
     @model_validator(mode="after")
@@ -210,21 +220,31 @@ def read(path: Path, seal: Seal) -> list[dict[str, Any]]:
         wrong = (f"  {'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']}" for error in exc.errors())
         raise WrongConfig(f"{path}:\n" + "\n".join(wrong)) from exc
     found = items(file)
-    regions = {account.id: account.region for account in file.account}
+    accounts = {account.id: _core(account) for account in file.account}
     for item in found:
-        if item["kind"] == "agent" and item["body"]["number"]:
-            item["body"]["number"] = _spelt(item, item["body"]["number"], regions)
-        if item["kind"] == "dnd_list":
-            item["body"]["numbers"] = [_spelt(item, text, regions) for text in item["body"]["numbers"]]
+        try:
+            _settle(item["kind"], item["body"], accounts.get(item["account_id"]))
+        except Refusal as exc:
+            raise WrongConfig(f"{item['kind']} {item['id']} of {item['account_id']}: {exc.message}") from exc
         if item["kind"] == "account":
             item["body"]["credentials"] = {
-                dialect: _kept(credential, dialect, item["id"], seal)
+                dialect: kept(credential, dialect, item["id"], seal)
                 for dialect, credential in item["body"]["credentials"].items()
             }
             item["body"]["allowed_regions"] = item["body"]["allowed_regions"] or [item["body"]["region"]]
-        if item["kind"] == "announcement" and not Path(item["body"]["file"]).is_file():
-            raise WrongConfig(f"{path}: announcement {item['id']}: no file {item['body']['file']}")
     return found
+
+
+def agent(body: dict[str, Any], account: core.Account) -> dict[str, Any]:
+    """The agent's `number`, `extension` and `cli` as they are kept. Raises `InvalidRequest`."""
+    extension, number, cli = body["extension"], body["number"], body["cli"]
+    if extension is not None and extension not in account.extensions:
+        raise InvalidRequest(f"extension {extension} is not one of the account's")
+    return {
+        "number": None if number is None else _spelt(number, account),
+        "extension": extension,
+        "cli": None if cli is None else _own(cli, account),
+    }
 
 
 def items(file: File) -> list[dict[str, Any]]:
@@ -245,37 +265,37 @@ def _item(kind: str, account_id: str, item_id: str, body: dict[str, Any]) -> dic
     return {"kind": kind, "account_id": account_id, "id": item_id, "body": body}
 
 
-def _spelt(item: dict[str, Any], text: str, regions: dict[str, str]) -> str:
+def _settle(kind: str, body: dict[str, Any], account: core.Account | None) -> None:
+    """Put what an engine is to find in the place of what was written."""
+    match kind:
+        case "agent" if account:
+            body |= agent(body, account)
+        case "dnd_list" if account:
+            body["numbers"] = [_spelt(text, account) for text in body["numbers"]]
+        case "announcement":
+            body |= asdict(sound.look(body["file"]))
+
+
+def _core(account: Account) -> core.Account:
+    return core.Account(
+        account_id=account.id,
+        name=account.name,
+        region=account.region,
+        caller_ids=tuple(account.caller_ids),
+        extensions=tuple(account.extensions),
+    )
+
+
+def _spelt(text: str, account: core.Account) -> str:
     """The number as it is compared when calls are made."""
     try:
-        return numbers.parse(text, regions[item["account_id"]]).digits
+        return numbers.parse(text, account.region).digits
     except InvalidRequest as exc:
-        raise WrongConfig(f"{item['kind']} {item['id']} of {item['account_id']}: {text}: {exc.message}") from exc
+        raise InvalidRequest(f"{text}: {exc.message}") from exc
 
 
-def _kept(credential: dict[str, str], dialect: str, account_id: str, seal: Seal) -> dict[str, str]:
-    """The credential as it is kept: secrets as fingerprints, sealed where they have to be read again."""
-    kept: dict[str, str] = {}
-    for name, value in credential.items():
-        if name not in SECRETS:
-            kept[name] = value
-            continue
-        secret = _resolved(value)
-        if wrong := weakness(secret):
-            source = f" ({value})" if value.startswith(ENVIRONMENT) else ""
-            raise WrongConfig(f"account {account_id}: credentials.{dialect}.{name}{source} {wrong}")
-        if name in READ_AGAIN:
-            kept[name + SEALED] = seal.close(secret, owner=owner(dialect, account_id))
-        else:
-            kept[f"{name}_sha256"] = fingerprint(secret)
-    return kept
-
-
-def _resolved(value: str) -> str:
-    """The secret itself; `env:NAME` is read from the environment."""
-    if not value.startswith(ENVIRONMENT):
-        return value
-    secret = os.environ.get(value.removeprefix(ENVIRONMENT))
-    if not secret:
-        raise WrongConfig(f"{value}: this variable is not set")
-    return secret
+def _own(cli: str, account: core.Account) -> str:
+    try:
+        return permit.shown(account, cli)
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"cli {cli}: {exc.message}") from exc

@@ -71,7 +71,7 @@ number = "9910020202"
     accounts.replace(applied.read(file, Seal()))
     account = accounts.accounts["account_1"]
     assert account.dnd_numbers == {"919910000303", "15168148112"}
-    assert account.agent_numbers == {"919910020202"}
+    assert account.agent_numbers == {"101", "919910020202"}
     assert account.calling_hours == CallingHours(since="09:00", until="21:00")
     assert (account.attempts_per_day, account.requests_per_destination) == (1000, 3)  # by default
 
@@ -89,8 +89,21 @@ def test_a_secret_is_kept_as_its_fingerprint_only(file: Path) -> None:
         ('name = "Demo shop"', 'nmae = "Demo shop"', "account.0.nmae: Extra inputs are not permitted"),
         ('id = "account_1"', 'id = "../etc"', "account.0.id: String should match pattern"),
         ('agents = ["201"]', 'agents = ["201", "299"]', "group 301: no agent 299"),
-        ('extension = "101"', 'extension = "102"', "agent 201: extension 102 is not one of the account's"),
+        ('extension = "101"', 'extension = "102"', "agent 201 of account_1: extension 102 is not one of the account's"),
         ('extension = "101"', 'cli = "15168148111"', "an agent has either a number or an extension"),
+        (
+            'extension = "101"',
+            'extension = "101"\ncli = "15168148112"',
+            "agent 201 of account_1: cli 15168148112: this account does not own this caller id",
+        ),
+        (
+            'extension = "101"',
+            'number = "9910000"',
+            "agent 201 of account_1: 9910000: not a valid telephone number",
+        ),
+        ('agents = ["201"]', 'agents = ["201", "201"]', "group 301: an agent is given twice"),
+        ('region = "IN"', 'region = "IN"\nmax_targets = 0', "account.0.max_targets: Input should be greater"),
+        ('region = "IN"', 'region = "IN"\nmax_targets = 21', "account.0.max_targets: Input should be less"),
         ("credentials.cpaas", "credentials.cpass", "credentials.cpass: no such dialect"),
         ("auth =", "token =", "credentials.cpaas: needs auth"),
         ("env:AUTH_1", "env:AUTH_9", "env:AUTH_9: this variable is not set"),

@@ -1,0 +1,50 @@
+"""The credentials of the accounts file: of which dialects, and what is kept of their secrets."""
+
+import os
+
+from engine.accounts import SEALED, fingerprint, owner
+from engine.errors import WrongConfig
+from engine.seal import Seal
+from engine.secret import weakness
+
+SECRETS = ("auth", "token", "api_secret_key")
+READ_AGAIN = ("api_secret_key",)  # a hash of it and the parameters is what proves a request
+DIALECTS = {
+    "cpaas": {"auth"},
+    "sarv_click2call": {"user_id", "token"},
+    "sarv_voice": {"username", "token"},
+    "mor": {"username", "api_secret_key"},
+    "wolkvox": {"token"},
+}
+ENVIRONMENT = "env:"
+
+
+def kept(credential: dict[str, str], dialect: str, account_id: str, seal: Seal) -> dict[str, str]:
+    """The credential as it is kept: secrets as fingerprints, sealed where they have to be read again.
+
+    Raises `WrongConfig` for a secret that is none.
+    """
+    found: dict[str, str] = {}
+    for name, value in credential.items():
+        if name not in SECRETS:
+            found[name] = value
+            continue
+        secret = _resolved(value)
+        if wrong := weakness(secret):
+            source = f" ({value})" if value.startswith(ENVIRONMENT) else ""
+            raise WrongConfig(f"account {account_id}: credentials.{dialect}.{name}{source} {wrong}")
+        if name in READ_AGAIN:
+            found[name + SEALED] = seal.close(secret, owner=owner(dialect, account_id))
+        else:
+            found[f"{name}_sha256"] = fingerprint(secret)
+    return found
+
+
+def _resolved(value: str) -> str:
+    """The secret itself; `env:NAME` is read from the environment."""
+    if not value.startswith(ENVIRONMENT):
+        return value
+    secret = os.environ.get(value.removeprefix(ENVIRONMENT))
+    if not secret:
+        raise WrongConfig(f"{value}: this variable is not set")
+    return secret
