@@ -1,4 +1,4 @@
-"""Deletes what has been kept long enough: old CDRs with their calls and legs, expired idempotency keys."""
+"""Deletes what has been kept long enough: old CDRs with calls and legs, expired idempotency keys and sticky pairs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -28,9 +28,10 @@ async def run(store: Store, *, cdr_days: int) -> None:
 async def sweep(store: Store, *, cdr_days: int) -> None:
     """Delete whatever is old by now. Another engine doing the same takes other rows. Raises `StoreAway`."""
     keys = await _all(store.delete_expired_keys)
+    pairs = await _all(store.delete_expired_pairs)
     cdrs = await _all(lambda count: store.delete_old_cdrs(cdr_days, count)) if cdr_days else 0
-    if keys or cdrs:
-        log.info("old rows deleted", cdrs=cdrs, idempotency_keys=keys)
+    if keys or pairs or cdrs:
+        log.info("old rows deleted", cdrs=cdrs, idempotency_keys=keys, sticky_pairs=pairs)
 
 
 async def _all(delete: Callable[[int], Awaitable[int]]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from engine.core.idempotency import Answer, Key
-from engine.errors import KeyReused, StoreAway
+from engine.errors import DndAway, KeyReused, StoreAway
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.queries import QUERIES
 from engine.store.spool import Spool
@@ -18,6 +18,8 @@ POOL_SIZE = 8
 READ_SECONDS = 2.5
 LISTEN_RETRY_SECONDS = 1.0
 LOOK_SECONDS = 5.0
+DND_SECONDS = 1.0
+LONGEST_PAIR_SECONDS = 100 * 365 * 86400  # a time Postgres can write; longer is for ever
 
 Row = dict[str, Any]
 
@@ -128,13 +130,53 @@ class Store:
         return bool(await self._named("resume", account_id))
 
     async def applied(self) -> list[Row]:
-        """All applied items: kind, account_id, id, body."""
+        """All applied items: kind, account_id, id, body, and of an agent its `state` (log-ins, busy)."""
         return await self._named("applied")
 
     async def apply(self, items: list[Row]) -> None:
         """Put these items in place of those applied before, and tell running engines."""
         await self._named("apply", items)
         await self._named("announce_applied")
+
+    async def change_applied(self, kind: str, account_id: str, item_id: str, **settings: Any) -> bool:
+        """Change an item's settings until the next `apply`, and tell running engines; False where there is none."""
+        return bool(await self._named("change_applied", kind, account_id, item_id, settings))
+
+    async def set_agent_state(
+        self,
+        account_id: str,
+        agent_id: str,
+        *,
+        web_login: bool | None = None,
+        call_login: bool | None = None,
+        busy: bool | None = None,
+    ) -> Row | None:
+        """The agent's state after these changes, None where there is no such agent. Running engines are told."""
+        changed = await self._named("set_agent_state", account_id, agent_id, web_login, call_login, busy)
+        return next(iter(changed), None)
+
+    async def dnd_listed(self, account_id: str, numbers: list[str]) -> set[str]:
+        """Those of the numbers on one of the account's do-not-disturb lists. Raises `DndAway` after 1 s."""
+        try:
+            async with asyncio.timeout(DND_SECONDS):
+                # Shielded: a query that is cancelled is waited for until Postgres says so, too.
+                found = await asyncio.shield(self._named("dnd_listed", account_id, numbers))
+        except (StoreAway, TimeoutError) as exc:
+            raise DndAway from exc
+        return {row["number"] for row in found}
+
+    async def sticky(self, account_id: str, number: str) -> str | None:
+        """The agent the number is paired with, unless that time is over."""
+        return next((row["agent_id"] for row in await self._named("sticky", account_id, number)), None)
+
+    async def pair(self, account_id: str, number: str, agent_id: str, seconds: int | None) -> None:
+        """Pair the number with this agent, and no other, for so long from now (None: for ever)."""
+        lasts = None if seconds is None or seconds > LONGEST_PAIR_SECONDS else seconds
+        await self._named("pair", account_id, number, agent_id, lasts)
+
+    async def delete_expired_pairs(self, count: int) -> int:
+        """Delete up to so many sticky pairs whose time is over; how many."""
+        return len(await self._named("delete_expired_pairs", count))
 
     async def listen(self) -> AsyncIterator[str]:
         """Hints that something changed: what others notified, and an empty one first and every 5 s, for ever."""

@@ -220,16 +220,27 @@ WITH resumed AS (DELETE FROM stops WHERE account_id = $1 RETURNING account_id)
 SELECT account_id, pg_notify('legwork', 'resume ' || account_id) FROM resumed
 
 -- name: applied
--- All that has been applied and is enabled.
-SELECT kind, account_id, id, body FROM applied WHERE enabled ORDER BY kind, account_id, position, id
+-- All that has been applied and is enabled; an agent with its state now.
+SELECT kind, applied.account_id, id, body, CASE WHEN agent_id IS NOT NULL THEN
+    jsonb_build_object('web_login', web_login, 'call_login', call_login, 'busy', busy) END AS state
+FROM applied LEFT JOIN agent_states
+    ON kind = 'agent' AND agent_states.account_id = applied.account_id AND agent_id = id
+WHERE enabled ORDER BY kind, applied.account_id, position, id
 
 -- name: apply
 -- Put the file's items in place of what was applied before; what is missing is disabled, not deleted.
+-- An agent that was logged in or out before stays so.
 WITH items AS (
     SELECT * FROM jsonb_populate_recordset(NULL::applied, $1)
 ), missing AS (
     UPDATE applied SET enabled = false, applied_at = now()
     WHERE enabled AND (kind, account_id, id) NOT IN (SELECT kind, account_id, id FROM items)
+), new_states AS (
+    INSERT INTO agent_states (account_id, agent_id, web_login, call_login, busy)
+    SELECT account_id, id, coalesce((body->>'web_login')::boolean, false),
+        coalesce((body->>'call_login')::boolean, false), false
+    FROM items WHERE kind = 'agent'
+    ON CONFLICT (account_id, agent_id) DO NOTHING
 )
 INSERT INTO applied (kind, account_id, id, position, body, enabled, applied_at)
 SELECT kind, account_id, id, position, body, true, now() FROM items
@@ -239,3 +250,40 @@ ON CONFLICT (kind, account_id, id) DO UPDATE SET
 -- name: announce_applied
 -- Tell running engines that accounts have changed.
 SELECT pg_notify('legwork', 'applied')
+
+-- name: change_applied
+-- Change some settings of one item until the next apply, and tell running engines.
+UPDATE applied SET body = body || $4, applied_at = now()
+WHERE kind = $1 AND account_id = $2 AND id = $3 AND enabled
+RETURNING id, pg_notify('legwork', 'applied')
+
+-- name: set_agent_state
+-- Log an agent in or out, set it busy or free; NULL leaves as it is. Running engines are told.
+UPDATE agent_states SET web_login = coalesce($3, web_login), call_login = coalesce($4, call_login),
+    busy = coalesce($5, busy)
+WHERE account_id = $1 AND agent_id = $2
+    AND EXISTS (SELECT FROM applied WHERE kind = 'agent' AND account_id = $1 AND id = $2 AND enabled)
+RETURNING web_login, call_login, busy, pg_notify('legwork', 'applied')
+
+-- name: dnd_listed
+-- Those of the numbers that are on one of the account's do-not-disturb lists.
+SELECT DISTINCT number FROM applied CROSS JOIN jsonb_array_elements_text(body->'numbers') AS listed (number)
+WHERE kind = 'dnd_list' AND account_id = $1 AND enabled AND number = ANY ($2::text[])
+
+-- name: sticky
+-- The agent a number of an account is paired with.
+SELECT agent_id FROM sticky_pairs
+WHERE account_id = $1 AND number = $2 AND (expires_at IS NULL OR expires_at > now())
+
+-- name: pair
+-- Pair a number with an agent for so many seconds from now (NULL: for ever), whatever held before.
+INSERT INTO sticky_pairs (account_id, number, agent_id, expires_at)
+VALUES ($1, $2, $3, now() + make_interval(secs => $4))
+ON CONFLICT (account_id, number) DO UPDATE SET agent_id = excluded.agent_id, expires_at = excluded.expires_at
+
+-- name: delete_expired_pairs
+-- Some pairs whose time is over. What another engine deletes at this moment is left to it.
+DELETE FROM sticky_pairs WHERE (account_id, number) IN (
+    SELECT account_id, number FROM sticky_pairs WHERE expires_at <= now() LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+RETURNING number

@@ -15,6 +15,8 @@ from engine.store.postgres import Store
 from engine.store.spool import Spool
 from tests.live import lab
 
+TABLES = "applied, agent_states, calls, legs, cdrs, stops, idempotency_keys, sticky_pairs"
+
 
 def other_database(url: str, name: str) -> str:
     """The same server's database of that name."""
@@ -49,7 +51,7 @@ def database_url() -> Iterator[str]:
 async def store(database_url: str, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store whose writer runs."""
     async with Store.open(database_url, node="n1", spool=Spool(tmp_path / "state")) as store:
-        await execute(database_url, "TRUNCATE applied, calls, legs, cdrs, stops, idempotency_keys RESTART IDENTITY")
+        await execute(database_url, f"TRUNCATE {TABLES} RESTART IDENTITY")
         writing = asyncio.create_task(store.writer.run())
         yield store
         writing.cancel()
