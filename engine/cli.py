@@ -2,23 +2,20 @@
 
 import asyncio
 import signal
-import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import asyncpg
-import orjson
 import structlog
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from engine import applied, calling, config, dialling, doctor, log, screen
+from engine import applied, calling, config, dialling, doctor, log, screen, staffing
 from engine.errors import NotFound, Refusal, Unavailable, WrongConfig
-from engine.store import migrate
 from engine.store.connection import AWAY
 from engine.store.postgres import Store
+from engine.terminal import Json, err, out
+from engine.terminal import present as _print
+from engine.terminal import with_store as _with_store
 
 EXIT_FAILED = 1
 EXIT_NOT_REACHED = 3
@@ -36,11 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-PIPE_WIDTH = 200  # no terminal: rows stay whole for grep
-
-out = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-err = Console(stderr=True, width=None if sys.stderr.isatty() else PIPE_WIDTH)
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+app.add_typer(staffing.app, name="agent")
 
 
 def main() -> None:
@@ -126,6 +119,7 @@ def show(
         if not rows:
             raise NotFound("nothing is applied" if account is None else f"there is no account {account}")
         for row in rows:
+            row["body"] |= row.pop("state") or {}
             if "credentials" in row["body"]:
                 row["body"]["credentials"] = sorted(row["body"]["credentials"])
         _print(rows, screen.applied_tables(rows), as_json=as_json)
@@ -267,25 +261,6 @@ def examine(as_json: Json = False) -> None:
 # -- behind the commands ---------------------------------------------------------------------
 
 
-def _with_store(work: Callable[[Store], Coroutine[Any, Any, None]], *, migrating: bool = False) -> None:
-    settings = config.load()
-    if not settings.database_url:
-        raise WrongConfig("DATABASE_URL is not set; --env FILE reads it from a file, such as .lab/lab.env")
-
-    async def within() -> None:
-        if migrating:
-            await migrate.migrate(settings.database_url)
-        async with Store.open(settings.database_url) as store:
-            await work(store)
-
-    try:
-        asyncio.run(within())
-    except AWAY as exc:
-        raise Unavailable(f"Postgres does not answer: {exc or type(exc).__name__}") from exc
-    except asyncpg.UndefinedTableError as exc:
-        raise WrongConfig("the database is empty: run legwork apply FILE first") from exc
-
-
 async def _say_it_is_over(store: Store, call_id: str) -> None:
     found = await store.call(call_id)
     if found is None:
@@ -297,10 +272,3 @@ async def _say_it_is_over(store: Store, call_id: str) -> None:
 
 def _key(row: dict[str, Any]) -> tuple[str, str, str]:
     return row["kind"], row["account_id"], row["id"]
-
-
-def _print(value: Any, view: Any, *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(orjson.dumps(value).decode() + "\n")
-    else:
-        out.print(view)

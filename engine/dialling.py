@@ -47,7 +47,7 @@ class Explanation:
 async def stop(store: Store, account_id: str, reason: str, out: Console) -> None:
     """Stop dialling for one account, or every one ('')."""
     if account_id:
-        await _account(store, account_id)
+        await one_account(store, account_id)
     await store.stop(account_id, reason)
     out.print(f"dialling is stopped for {account_id or 'every account'}; live calls go on", highlight=False)
 
@@ -65,7 +65,7 @@ async def resume(store: Store, account_id: str, out: Console) -> None:
 
 async def explain(store: Store, number: str, *, account_id: str, caller_id: str, kind: str) -> Explanation:
     """What the permit says now, from what is applied and what the account has done today."""
-    account, accounts = await _account(store, account_id)
+    account, accounts = await one_account(store, account_id)
     shown = caller_id or next(iter(account.caller_ids), "")
     target = Attempt(number=number, caller_id=shown, kind=kind)
     stops = {row["account_id"]: row["reason"] for row in await store.stops()}
@@ -87,7 +87,8 @@ async def explain(store: Store, number: str, *, account_id: str, caller_id: str,
     )
 
 
-async def _account(store: Store, account_id: str) -> tuple[Account, Accounts]:
+async def one_account(store: Store, account_id: str) -> tuple[Account, Accounts]:
+    """This account ('': the only one there is), and all that is applied. Raises `NotFound`, `WrongConfig`."""
     accounts = Accounts()
     # An operator need not have the key that secrets are sealed under.
     accounts.replace({**row, "body": {**row["body"], "credentials": {}}} for row in await store.applied())
