@@ -1,6 +1,7 @@
 """The hunt: whom to ring next. Random targets, outcomes, retries and glare; and the rules one by one."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -13,16 +14,17 @@ from engine.core.request import Party, Target
 from tests.core.conftest import CALLER_ID
 
 PAUSE_SECONDS = 2.0
-BUSY = {"cause": 17, "sip_code": 486}
-NO_ANSWER = {"cause": 19, "sip_code": 480, "hangup_reason": "ring_time", "rang_at": 1.0}
-CONGESTION = {"cause": 34, "sip_code": 503}
-UNAVAILABLE = {"cause": 58, "sip_code": 488}
-NO_SUCH_NUMBER = {"cause": 1, "sip_code": 404}
-FORBIDDEN = {"cause": 21, "sip_code": 403}
-DECLINED = {"cause": 21, "sip_code": 603}
-NOT_PERMITTED = {"hangup_reason": "stopped"}
-CUT_OFF = {"hangup_reason": "interrupted", "cause": 16}
-ELSEWHERE = {"hangup_reason": "elsewhere", "cause": 26}
+Outcome = Mapping[str, object]
+BUSY: Outcome = {"cause": 17, "sip_code": 486}
+NO_ANSWER: Outcome = {"cause": 19, "sip_code": 480, "hangup_reason": "ring_time", "rang_at": 1.0}
+CONGESTION: Outcome = {"cause": 34, "sip_code": 503}
+UNAVAILABLE: Outcome = {"cause": 58, "sip_code": 488}
+NO_SUCH_NUMBER: Outcome = {"cause": 1, "sip_code": 404}
+FORBIDDEN: Outcome = {"cause": 21, "sip_code": 403}
+DECLINED: Outcome = {"cause": 21, "sip_code": 603}
+NOT_PERMITTED: Outcome = {"hangup_reason": "stopped"}
+CUT_OFF: Outcome = {"hangup_reason": "interrupted", "cause": 16}
+ELSEWHERE: Outcome = {"hangup_reason": "elsewhere", "cause": 26}
 RETRIED = (BUSY, NO_ANSWER, CONGESTION, UNAVAILABLE)
 FINAL = (NO_SUCH_NUMBER, FORBIDDEN, DECLINED, NOT_PERMITTED, ELSEWHERE)
 
@@ -48,7 +50,7 @@ def rung(party: Party, legs: list[Leg], tries: tuple[hunt.Try, ...], *, at: floa
         legs.append(leg)
 
 
-def ended(leg: Leg, how: dict[str, object], *, at: float) -> None:
+def ended(leg: Leg, how: Outcome, *, at: float) -> None:
     for name, value in how.items():
         setattr(leg, name, value)
     leg.ended_at = at
@@ -58,7 +60,7 @@ def step(party: Party, legs: list[Leg], now: float) -> hunt.Step:
     return hunt.next_step(party, legs, now=now, pause_seconds=PAUSE_SECONDS)
 
 
-def order(party: Party, *outcomes: dict[str, object]) -> list[str]:
+def order(party: Party, *outcomes: Outcome) -> list[str]:
     """The numbers rung, in order, when they come out like this; the hunt has to be at its end after these."""
     legs: list[Leg] = []
     now = 0.0
@@ -82,14 +84,14 @@ def test_one_by_one_goes_through_the_numbers_in_their_order() -> None:
 
 @pytest.mark.parametrize("outcome", RETRIED)
 def test_busy_no_answer_congestion_and_unavailable_are_retried_before_the_next_number(
-    outcome: dict[str, object],
+    outcome: Outcome,
 ) -> None:
     party = party_of("1", "2", retries=2)
     assert order(party, outcome, outcome, outcome, BUSY, BUSY, BUSY) == ["1", "1", "1", "2", "2", "2"]
 
 
 @pytest.mark.parametrize("outcome", FINAL)
-def test_nothing_else_is_retried(outcome: dict[str, object]) -> None:
+def test_nothing_else_is_retried(outcome: Outcome) -> None:
     assert order(party_of("1", "2", retries=3), outcome, outcome) == ["1", "2"]
 
 

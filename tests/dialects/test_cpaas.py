@@ -68,7 +68,7 @@ def test_click2call_asks_for_one_call_agent_first() -> None:
     assert ask.request.kind == "click2call"
     assert ask.request.agent.number == "919979270001"
     assert ask.request.customer.number == "918000680001"
-    assert ask.request.caller_id == "15168148111"
+    assert ask.request.customer.caller_id == "15168148111"
 
 
 def test_click2call_replies_as_the_document_shows() -> None:

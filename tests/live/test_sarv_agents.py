@@ -134,7 +134,7 @@ async def test_a_number_comes_back_to_its_agent(customer: Customer) -> None:
     sticky = {"toType": "Group", "sticky": "yes", "stickyTimeType": "hour"}
 
     async def agent(**more: object) -> str:
-        seen = await customer.call(came, "302", talk_seconds=0.3, seconds=60, **(sticky | more))  # type: ignore[arg-type]
+        seen = await customer.call(came, "302", talk_seconds=0.3, seconds=60, **(sticky | more))
         rung: str = seen.cdr["customer_number"]
         return rung
 
