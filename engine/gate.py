@@ -44,7 +44,7 @@ class Gate:
         self._store = store
         self._stops: dict[str, str] = {}
         self._waiting: Counter[str] = Counter()  # requests that are not calls yet
-        self._unwritten: dict[str, dict[str, str]] = defaultdict(dict)  # account: call id: number; no row yet
+        self._unwritten: dict[str, dict[str, set[str]]] = defaultdict(dict)  # account: call id: numbers; no row yet
         self._paces: dict[str, Pace] = defaultdict(Pace)
 
     def take_stops(self, rows: Iterable[dict[str, Any]]) -> None:
@@ -83,7 +83,10 @@ class Gate:
         self._waiting[account.account_id] += 1
         try:
             if account.capped:
-                await self._count(call, account, attempts[0])
+                before = dict(self._unwritten[account.account_id])
+                self._unwritten[account.account_id][call.call_id] = {attempt.number for attempt in attempts}
+                for attempt in attempts:
+                    await self._count(attempt, account, before, now=call.requested_at)
             if await self._turn(account):  # what holds may have changed meanwhile
                 for attempt in attempts:
                     _refuse(permit.verdict(attempt, self._moment(account)), {})
@@ -102,13 +105,12 @@ class Gate:
             stopped=stopped(self._stops, account.account_id) if self._stops else None,
         )
 
-    async def _count(self, call: Call, account: Account, attempt: Attempt) -> None:
-        before = dict(self._unwritten[account.account_id])
-        self._unwritten[account.account_id][call.call_id] = attempt.number
+    async def _count(self, attempt: Attempt, account: Account, before: dict[str, set[str]], *, now: float) -> None:
+        """Refuse what exceeds a cap, counting the calls `before` that have no row yet."""
         counted = await self._store.attempts(
             account.account_id,
             attempt.number,
-            now=call.requested_at,
+            now=now,
             without=list(before),
             daily=account.attempts_per_day > 0,
             destination=account.requests_per_destination > 0,
@@ -116,7 +118,7 @@ class Gate:
         moment = replace(
             self._moment(account),
             today=counted["today"] + len(before),
-            to_destination=counted["to_destination"] + sum(number == attempt.number for number in before.values()),
+            to_destination=counted["to_destination"] + sum(attempt.number in numbers for numbers in before.values()),
         )
         _refuse(permit.verdict(attempt, moment), counted)
 

@@ -197,7 +197,8 @@ FROM (
         AND call_id <> ALL ($4::text[])
 ) AS day, (
     SELECT count(*) AS calls, min(requested_at) AS first_at FROM calls
-    WHERE $6 AND request #>> '{customer,number}' = $2 AND requested_at > to_timestamp($3) - interval '10 minutes'
+    WHERE $6 AND request #> '{customer,targets}' @> jsonb_build_array(jsonb_build_object('number', $2::text))
+        AND requested_at > to_timestamp($3) - interval '10 minutes'
         AND account_id = $1 AND call_id <> ALL ($4::text[])
 ) AS number
 

@@ -203,7 +203,7 @@ async def test_without_postgres_and_spool_no_leg_is_placed_and_the_agent_is_told
     with monkeypatch.context() as outage:
         outage.setattr(Spool, "put", full)
         call_id = await agent_answers_without_postgres(node, outage)
-        await node.asked(f"POST channels/n1-{call_id}.a1/play/n1-{call_id}.a1.p1")
+        await node.asked(f"POST channels/n1-{call_id}.a1/play/n1-{call_id}.a1.tone")
         assert node.operations.count("POST channels/create") == 1
     node.switch.cancel(call_id)
     await node.tell(f"{call_id}.a1", "ChannelDestroyed", cause=16)
@@ -375,7 +375,7 @@ async def test_a_stop_while_the_agent_rings_keeps_the_customer_from_being_dialle
     await node.asked(f"POST channels/n1-{call_id}.a1/dial")
     node.gate.take_stops([{"account_id": "", "reason": "fraud alarm"}])
     await node.tell(f"{call_id}.a1", "ChannelStateChange")
-    await node.asked(f"POST channels/n1-{call_id}.a1/play/n1-{call_id}.a1.p1")
+    await node.asked(f"POST channels/n1-{call_id}.a1/play/n1-{call_id}.a1.tone")
     await node.tell(f"{call_id}.a1", "ChannelDestroyed", cause=16)
     cdr = await node.cdr(call_id)
     assert (cdr["disposition"], cdr["reason"]) == ("CANCEL", "dialling was stopped")

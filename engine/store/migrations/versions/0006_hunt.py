@@ -7,7 +7,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the columns."""
+    """Add the columns; a number is one of several a request is for, and looked for among them."""
     op.execute(
         """
         ALTER TABLE legs
@@ -27,3 +27,5 @@ def upgrade() -> None:
             ADD COLUMN played_at timestamptz NOT NULL DEFAULT 'epoch'
         """
     )
+    op.execute("DROP INDEX calls_destination_requested")
+    op.execute("CREATE INDEX calls_targets ON calls USING gin ((request #> '{customer,targets}') jsonb_path_ops)")
