@@ -183,6 +183,7 @@ async def _follow_hints(store: Store, accounts: Accounts, gate: Gate, switch: Sw
             for call_id in await store.hangups_asked():
                 switch.cancel(call_id)
             accounts.replace(await store.applied())
+            switch.look_for_agents()
             unread.is_over()
         except StoreAway:
             unread.goes_on()

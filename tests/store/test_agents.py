@@ -4,7 +4,8 @@ import asyncio
 import runpy
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -114,7 +115,8 @@ async def test_a_group_of_an_agent_that_is_gone_is_without_it() -> None:
 async def test_a_running_engine_sees_each_change_within_a_second(store: Store, database_url: str) -> None:
     await store.apply([account("account_1"), agent("201"), agent("202"), group("301", ["201", "202"])])
     accounts = Accounts()
-    following = asyncio.create_task(_follow_hints(store, accounts, Gate(accounts, store), cast(Any, None)))
+    switch = Mock()
+    following = asyncio.create_task(_follow_hints(store, accounts, Gate(accounts, store), switch))
     await asyncio.sleep(0.5)  # it listens, and has looked
     async with Store.open(database_url) as operator:
         for change in (
@@ -131,6 +133,7 @@ async def test_a_running_engine_sees_each_change_within_a_second(store: Store, d
     assert one.agents["201"].web_login
     assert one.agents["202"].busy
     assert one.groups["301"] == ("202", "201")
+    assert switch.look_for_agents.call_count >= 3, "who waits for one is served at once"
     following.cancel()
 
 
