@@ -93,4 +93,4 @@ async def test_of_a_postgres_that_is_down_it_is_told_at_once(postgres: OwnPostgr
         with pytest.raises(StoreAway):  # not a matter of lists
             await own.sticky("account_1", "919910099900")
     finally:
-        postgres.start()
+        await asyncio.to_thread(postgres.start)
