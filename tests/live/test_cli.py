@@ -64,7 +64,9 @@ async def test_ctrl_c_hangs_up() -> None:
     async with asyncio.timeout(10):
         while True:
             _, live = await legwork("calls", "--json")
-            mine = [call for call in json.loads(live) if call["request"]["agent"]["number"] == number("03")]
+            mine = [
+                call for call in json.loads(live) if call["request"]["agent"]["targets"][0]["number"] == number("03")
+            ]
             if mine and any(leg["side"] == "customer" and leg["rang_at"] for leg in mine[0]["legs"]):
                 break
     process.send_signal(signal.SIGINT)
