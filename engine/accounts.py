@@ -9,11 +9,12 @@ from ipaddress import ip_network
 from typing import Any
 
 from engine.core.account import Account, Agent, Announcement, CallingHours, Route
-from engine.errors import Unauthorised
+from engine.errors import NoSecret, Unauthorised, UnknownAccount
 from engine.seal import Seal
 
 TUPLES = ("allowed_regions", "caller_ids", "extensions")
 SEALED = "_sealed"
+HASHED = "_sha256"
 
 
 def fingerprint(secret: str) -> str:
@@ -33,7 +34,7 @@ class Accounts:
     seal: Seal = field(default_factory=Seal)
     accounts: dict[str, Account] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
-    _credentials: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict, repr=False)
+    _credentials: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict, repr=False)  # dialect, account id
 
     def replace(self, applied: Iterable[dict[str, Any]]) -> None:
         """Take over the store's `applied` rows, or raise `WrongConfig` and leave all as it was."""
@@ -57,15 +58,32 @@ class Accounts:
         """The account's credential of a dialect, what was sealed readable again; empty where there is none."""
         return self._credentials.get((dialect, account_id), {})
 
-    def authenticate(self, dialect: str, account_id: str, secret: str) -> Account:
-        """The account, if the secret is its own. Raises `Unauthorised`."""
+    def authenticate(self, dialect: str, name: str, secret: str, *, known_by: str = "") -> Account:
+        """The account of that name, if the secret is its own. Raises `UnknownAccount`, `Unauthorised`.
+
+        Its name in a dialect is the field `known_by` of its credential there; without one, its id.
+        """
+        account_id = self._known_as(dialect, known_by, name) if known_by else name
         credential = self.credential(dialect, account_id)
+        kept = next((value for field, value in credential.items() if field.endswith(HASHED)), "-")
         # Compared even where there is no such account, so that the time tells nothing.
-        proven = hmac.compare_digest(credential.get("auth_sha256", "-"), fingerprint(secret))
+        proven = hmac.compare_digest(kept, fingerprint(secret))
         account = self.accounts.get(account_id)
-        if account is None or not proven:
+        if account is None:
+            raise UnknownAccount
+        if not secret:
+            raise NoSecret
+        if not proven:
             raise Unauthorised
         return account
+
+    def _known_as(self, dialect: str, known_by: str, name: str) -> str:
+        named = (
+            account_id
+            for (each, account_id), credential in self._credentials.items()
+            if each == dialect and credential.get(known_by) == name
+        )
+        return next(named, "")
 
     def _opened(self, dialect: str, account_id: str, credential: dict[str, str]) -> dict[str, str]:
         return {

@@ -53,12 +53,17 @@ class Settings(BaseSettings):
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "LEGWORK_DATABASE_URL"))
     ring_seconds: int = Field(30, ge=1, le=300)
     max_talk_seconds: int = Field(7200, ge=1, le=86400)
+    retry_pause_seconds: float = Field(2.0, ge=0, le=300, description="from the end of an attempt to the next")
     cdr_retention_days: int = Field(0, ge=0, le=36500, description="how long CDRs are kept; 0: for ever")
 
     @property
     def limits(self) -> Limits:
         """The limits of each call."""
-        return Limits(ring_seconds=self.ring_seconds, max_talk_seconds=self.max_talk_seconds)
+        return Limits(
+            ring_seconds=self.ring_seconds,
+            max_talk_seconds=self.max_talk_seconds,
+            retry_pause_seconds=self.retry_pause_seconds,
+        )
 
     @property
     def seal(self) -> Seal:

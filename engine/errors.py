@@ -14,6 +14,7 @@ __all__ = [
     "KeyReused",
     "KeyTaken",
     "LockedOut",
+    "NoSecret",
     "NotFound",
     "NotOwner",
     "NotPermitted",
@@ -23,6 +24,7 @@ __all__ = [
     "StoreAway",
     "Unauthorised",
     "Unavailable",
+    "UnknownAccount",
     "WrongConfig",
 ]
 
@@ -31,6 +33,14 @@ class Unauthorised(Refusal):
     """account or auth is missing or wrong"""
 
     code = "unauthorised"
+
+
+class UnknownAccount(Unauthorised):
+    """there is no such account, or it may not be used from here"""
+
+
+class NoSecret(Unauthorised):
+    """the secret is missing"""
 
 
 class OfSide(Refusal):

@@ -36,6 +36,7 @@ WAIT_SECONDS = 0.5
 STANDBY_SECONDS = 5.0
 EMBEDDED_SECONDS = 2.0
 WAIT_MORE = "EXTEND_TIMEOUT_USEC=30000000"  # systemd's patience with a start
+LINE_BYTES = 65536  # of a request line: everything may stand in a query
 SHUTDOWN_SECONDS = 2.0  # for requests half sent
 GC_THRESHOLDS = (10_000, 20, 20)  # a call makes hardly a cycle: look for them less often than by default
 
@@ -164,7 +165,13 @@ async def _own(store: Store, *, wait: bool) -> None:
 
 
 async def _serve(api: Api, settings: Settings) -> web.AppRunner:
-    runner = web.AppRunner(build(api, DIALECTS), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        build(api, DIALECTS),
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        max_line_size=LINE_BYTES,
+        max_field_size=LINE_BYTES,
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.http_host, settings.http_port).start()

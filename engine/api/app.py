@@ -1,6 +1,6 @@
 """The aiohttp application: who asks, what for, and the answer, worded by the dialect."""
 
-import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,23 +8,33 @@ from typing import Any, Protocol
 import orjson
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from engine.accounts import Accounts
+from engine.api.body import as_json, read
 from engine.api.dialect import Body, Dialect, Operation, Surroundings
-from engine.api.door import ACCOUNT, Door, closed
+from engine.api.door import ACCOUNT, BODY, Door, closed
 from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
 from engine.core.account import Account
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
 from engine.core.idempotency import HEADER, REPLAYED, Answer, KeptAnswer, Key, key_of
-from engine.core.request import CallRequest, Limits
+from engine.core.request import CallRequest, Limits, Side
+from engine.core.sticky import paired
 from engine.counts import Counts
-from engine.errors import InvalidRequest, LockedOut, NotFound, Refusal, Unavailable
+from engine.errors import (
+    AgentUnavailable,
+    AsteriskAway,
+    DndListed,
+    InvalidRequest,
+    LockedOut,
+    NotFound,
+    Refusal,
+    Unavailable,
+)
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
-BODY_SECONDS = 5
+TEST, TEST_BYTES = "test", 5  # the id of a call that was only tested: no other begins so
 RETRY_AFTER_SECONDS = 5
 OPEN = ("/healthz", "/readyz", "/metrics")  # for anybody: they tell nothing of any account
 LOGGED_PATH = 100
@@ -60,6 +70,9 @@ class Switch(Protocol):
     def on_the_line(self) -> tuple[int, int]:
         """How many calls are on, and how many legs with a channel."""
 
+    def unavailable(self, request: CallRequest) -> Side | None:
+        """The first side of whose agents none is free and none may be waited for."""
+
     async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
         """Begin a call, committed with the answer that `keep` makes of its request id; that id."""
 
@@ -78,8 +91,8 @@ class Api:
         """What was asked for, within that account."""
         account_id = account.account_id
         match ask:
-            case StartCall(request=request):
-                return await self.switch.start(request, keep=keep)
+            case StartCall():
+                return await self._start(account_id, ask, keep)
             case CdrByRequestId(request_id=request_id):
                 return await self._cdr(account_id, request_id)
             case CdrsByDate(since=since, until=until, count=count, offset=offset):
@@ -88,6 +101,23 @@ class Api:
                 return await self.store.dispositions(account_id)
             case LiveCallStatistics():
                 return await self.store.live_kinds(account_id)
+
+    async def _start(self, account_id: str, ask: StartCall, keep: Keep | None) -> str:
+        request = ask.request
+        for side in ask.dnd:
+            if await self.store.dnd_listed(account_id, [target.number for target in request.party(side).targets]):
+                raise DndListed(side)
+        if ask.sticky is not None:
+            agent_id = await self.store.sticky(account_id, ask.sticky.number)
+            request = paired(request, ask.sticky, agent_id)
+        if side_without := self.switch.unavailable(request):
+            raise AgentUnavailable(side_without)
+        if not ask.test:
+            return await self.switch.start(request, keep=keep)
+        await self.store.ping()
+        if not self.switch.ready:
+            raise AsteriskAway
+        return TEST + secrets.token_hex(TEST_BYTES)
 
     async def _cdr(self, account_id: str, request_id: str) -> list[CdrRow]:
         cdr = await self.store.cdr(request_id, account_id=account_id)
@@ -115,7 +145,9 @@ def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
 def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
         account = request[ACCOUNT]
-        body = _json(await _read(request)) if request.method != "GET" else {}
+        body = request.get(BODY)
+        if body is None:
+            body = as_json(await read(request)) if request.method != "GET" else {}
         around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
 
         def words(found: Any) -> Answer:
@@ -149,28 +181,6 @@ def _key(request: web.Request, account: Account, body: Body) -> Key | None:
 
 def _keeping(key: Key | None, words: Callable[[str], Answer]) -> Keep | None:
     return None if key is None else lambda request_id: KeptAnswer(key, words(request_id))
-
-
-async def _read(request: web.Request) -> bytes:
-    try:
-        if request.content.is_eof():  # it is here already
-            return await request.read()
-        async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except TimeoutError as exc:
-        raise InvalidRequest(f"the body did not arrive within {BODY_SECONDS} s") from exc
-    except (web.RequestPayloadError, HttpProcessingError) as exc:
-        raise InvalidRequest("the body can not be read") from exc
-
-
-def _json(raw: bytes) -> Body:
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as exc:
-        raise InvalidRequest("the body is not valid JSON") from exc
-    if not isinstance(body, dict):
-        raise InvalidRequest("the body is not a JSON object")
-    return body
 
 
 def _envelope(counts: Counts, dialects: tuple[Dialect, ...]) -> Any:

@@ -43,12 +43,22 @@ class Identity:
     secret: str = field(repr=False)
 
 
+Gather = Callable[[Sequence[tuple[str, Any]], bool], Body]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """One vendor's API. `refuse` words an error: HTTP status and body."""
+    """One vendor's API. `refuse` words an error: HTTP status and body.
+
+    A request's body is a JSON object; with `gather` it is made of the pairs of names and values that stand in its
+    query and its body, whether all of that could be read, and is there when the sender is identified. `known_by` is
+    the field of an account's credential that `identify` names the account by; without it, it is the account's id.
+    """
 
     name: str
-    prefix: str
+    prefix: str | tuple[str, ...]
     operations: tuple[Operation, ...]
-    identify: Callable[[Mapping[str, str]], Identity]
+    identify: Callable[[Mapping[str, str], Body], Identity]
     refuse: Callable[[Refusal], tuple[int, Body]]
+    gather: Gather | None = None
+    known_by: str = ""

@@ -9,12 +9,14 @@ from aiohttp import web
 
 from engine.accounts import Accounts
 from engine.api import address
-from engine.api.dialect import Dialect
+from engine.api.body import pairs
+from engine.api.dialect import Body, Dialect, Identity
 from engine.api.lockout import Lockout
-from engine.core.account import Account, Network
-from engine.errors import Unauthorised
+from engine.core.account import Account, Address, Network
+from engine.errors import Unauthorised, UnknownAccount
 
 ACCOUNT: web.RequestKey[Account] = web.RequestKey("account", Account)
+BODY: web.RequestKey[Body] = web.RequestKey("body", dict)
 
 log = structlog.get_logger()
 
@@ -27,16 +29,21 @@ class Door:
     lockout: Lockout
     trusted_proxies: Sequence[Network] = ()
 
-    def admit(self, request: web.Request, dialect: Dialect) -> Account:
-        """The account that asks. Raises `Unauthorised`, `LockedOut`."""
+    def check(self, request: web.Request) -> Address | None:
+        """Where the request comes from. Raises `LockedOut`."""
         forwarded_for = request.headers.getall("X-Forwarded-For", ())
         source = address.client(request.remote, forwarded_for, trusted=self.trusted_proxies)
         self.lockout.check(source)
-        identity = dialect.identify(request.headers)
+        return source
+
+    def admit(self, source: Address | None, identity: Identity, dialect: Dialect) -> Account:
+        """The account that asks. Raises `Unauthorised`."""
         try:
-            account = self.accounts.authenticate(dialect.name, identity.account_id, identity.secret)
+            account = self.accounts.authenticate(
+                dialect.name, identity.account_id, identity.secret, known_by=dialect.known_by
+            )
             if account.allowed_ips and not address.within(source, account.allowed_ips):
-                raise Unauthorised
+                raise UnknownAccount
         except Unauthorised:
             log.info("stranger refused", dialect=dialect.name, address=str(source))
             if self.lockout.note(source):
@@ -62,7 +69,11 @@ def closed(door: Door, dialects: Mapping[str, Dialect], *, open_paths: Collectio
         if dialect is None:
             log.error("route without a rule", path=resource.canonical)
             raise web.HTTPNotFound
-        request[ACCOUNT] = door.admit(request, dialect)
+        source = door.check(request)
+        body = {}
+        if dialect.gather is not None:
+            body = request[BODY] = dialect.gather(*await pairs(request))
+        request[ACCOUNT] = door.admit(source, dialect.identify(request.headers, body), dialect)
         return await handler(request)
 
     return admit

@@ -102,10 +102,11 @@ class CallRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a party may ring and two parties may talk, in seconds."""
+    """How long a party may ring and two parties may talk, and how soon the next attempt comes, in seconds."""
 
     ring_seconds: int
     max_talk_seconds: int
+    retry_pause_seconds: float = 2.0
 
 
 def click2call(

@@ -56,7 +56,7 @@ LIVE_STATISTICS = {
 }
 
 
-def identify(headers: Mapping[str, str]) -> Identity:
+def identify(headers: Mapping[str, str], _: Body) -> Identity:
     """The account and its auth, as the headers say."""
     return Identity(headers.get("account", ""), headers.get("auth", ""))
 
