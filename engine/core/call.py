@@ -219,7 +219,7 @@ class Call:
         """Whether a command that waited its turn is still to be carried out."""
         match command:
             case c.SaveIntent(legs=names):
-                return any(self.legs[name].hangup_reason is None for name in names)
+                return not names or any(self.legs[name].hangup_reason is None for name in names)
             case c.SeekAgent(side=side):
                 return side in self.seeking
             case c.CreateLeg(leg=name):

@@ -22,7 +22,7 @@ class LegCommand(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveIntent(Command):
-    """Commit the call and its new legs to the store, before Asterisk hears of them."""
+    """Commit the call and its new legs to the store, before Asterisk hears of what follows."""
 
     legs: tuple[str, ...]
 

@@ -66,5 +66,6 @@ def _hear(call: Call, leg: Leg, sound: str) -> list[c.Command]:
         case "ring_tone":
             call.plays += 1
             call.played_at = call.now
+            orders.append(c.SaveIntent(legs=()))  # whoever comes after us has to be able to stop it
             orders.append(c.Play(leg=leg.name, media=call.request.ring_tone, playback=call.plays))
     return orders

@@ -67,7 +67,7 @@ def test_the_agent_is_dialled_once_its_channel_is_ours(call: Call) -> None:
 
 def test_the_destination_is_placed_only_when_the_agent_answers(call: Call) -> None:
     orders = after(call, *A_ANSWERS)
-    assert [type(order) for order in orders] == [OpenBridge, Mute, SaveIntent, CreateLeg]
+    assert [type(order) for order in orders] == [SaveIntent, OpenBridge, Mute, CreateLeg]
     assert orders[-1] == CreateLeg(
         leg="b1",
         endpoint="PJSIP/919910000202@carrier",

@@ -12,6 +12,7 @@ from engine.core.request import AGENT_CLI, Alert, Pair, Party, Target
 from tests.core.conftest import AGENT, CALLER_ID, CUSTOMER, call_of, request_of
 
 TONE = "sound:/srv/ring"
+KEPT = c.SaveIntent(legs=())
 
 
 def party(*numbers: str, agents: bool = False, cli: str = "", **more: Any) -> Party:
@@ -44,7 +45,9 @@ def test_to_all_rings_everybody_at_once_after_one_commit() -> None:
     call = call_of(request_of(customer=party("1001", "1002", strategy="to_all")))
     call.start(100.0)
     orders = reached(call)
-    assert kinds(orders) == ["StartRing", "SaveIntent", "CreateLeg", "CreateLeg"], "our ring-back, not two networks"
+    assert kinds(orders) == ["StartRing", "SaveIntent", "OpenBridge", "CreateLeg", "CreateLeg"], (
+        "our ring-back, not two networks"
+    )
     assert orders[1] == c.SaveIntent(legs=("b1", "b2"))
 
 
@@ -57,7 +60,6 @@ def test_the_first_answer_wins_and_the_others_are_told_that_it_was_answered_else
         c.Hangup(leg="b1", cause=26),
         c.Hangup(leg="b3", cause=26),
         c.StopRing(leg="a1"),
-        c.OpenBridge(bridge=1),
         c.AddToBridge(bridge=1, legs=("a1", "b2")),
     ]
     assert call.note(e.Answered(leg="b3", at=107.001)) == [], "it crossed our hang-up: no second winner"
@@ -91,13 +93,12 @@ def test_the_ring_tone_is_played_until_the_answer_and_the_legs_meet_then() -> No
     call = call_of(replace(request_of(), ring_tone=TONE))
     call.start(100.0)
     orders = reached(call)
-    assert kinds(orders) == ["Play", "SaveIntent", "CreateLeg"]
-    assert orders[0] == c.Play(leg="a1", media=TONE, playback=1)
+    assert kinds(orders) == ["SaveIntent", "OpenBridge", "Play", "SaveIntent", "CreateLeg"]
+    assert orders[2] == c.Play(leg="a1", media=TONE, playback=1)
     assert kinds(call.note(e.Created(leg="b1", at=105.1))) == ["Dial"]
-    assert call.note(e.Played(leg="a1", playback=1, at=160)) == [c.Play(leg="a1", media=TONE, playback=2)]
+    assert call.note(e.Played(leg="a1", playback=1, at=160)) == [KEPT, c.Play(leg="a1", media=TONE, playback=2)]
     assert call.note(e.Answered(leg="b1", at=161)) == [
         c.StopPlay(leg="a1", playback=2),
-        c.OpenBridge(bridge=1),
         c.AddToBridge(bridge=1, legs=("a1", "b1")),
     ]
     assert call.note(e.Played(leg="a1", playback=2, at=161.1)) == []
@@ -117,7 +118,7 @@ def test_whoever_waits_for_an_agent_hears_music_until_one_is_found() -> None:
     call.start(100.0)
     orders = reached(call)
     seek = c.SeekAgent(side="customer", targets=(0, 1), every=False, since=105)
-    assert orders == [c.OpenBridge(bridge=1), c.Mute(leg="a1"), c.StartMusic(leg="a1"), seek]
+    assert orders == [KEPT, c.OpenBridge(bridge=1), c.Mute(leg="a1"), c.StartMusic(leg="a1"), seek]
     assert call.deadlines["queue:customer"] == 165
     found = call.note(e.AgentsFree(side="customer", targets=(1,), at=130))
     assert kinds(found) == ["StopMusic", "SaveIntent", "CreateLeg"]
@@ -171,10 +172,12 @@ def test_alerts_are_counted_from_the_bridge_and_both_hear_them() -> None:
     assert {name: at for name, at in call.deadlines.items() if name != "talk"} == {"alert:0": 116, "alert:1": 119}
     assert call.deadlines["talk"] == 123, "ringing does not count"
     assert call.note(e.DeadlinePassed(name="alert:0", at=116)) == [
-        c.PlayToBridge(bridge=1, media="sound:/a", playback=1)
+        KEPT,
+        c.PlayToBridge(bridge=1, media="sound:/a", playback=1),
     ]
     assert call.note(e.DeadlinePassed(name="alert:1", at=119)) == [
-        c.PlayToBridge(bridge=1, media="sound:beep", playback=2)
+        KEPT,
+        c.PlayToBridge(bridge=1, media="sound:beep", playback=2),
     ]
     assert call.deadlines == {"talk": 123}
 
@@ -213,5 +216,6 @@ def test_what_is_safe_to_repeat_is_repeated_after_a_restart() -> None:
     call = begun(ring_tone=TONE)
     assert call.note(e.TakenBack(at=120)) == [
         c.StopPlay(leg="a1", playback=1),
+        KEPT,
         c.Play(leg="a1", media=TONE, playback=2),
     ]

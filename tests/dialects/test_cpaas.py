@@ -53,9 +53,9 @@ def test_routes_and_methods_are_the_documents() -> None:
 
 
 def test_the_headers_say_who_asks() -> None:
-    identity = cpaas.identify({"account": "account_1", "auth": "secret"})
+    identity = cpaas.identify({"account": "account_1", "auth": "secret"}, {})
     assert (identity.account_id, identity.secret) == ("account_1", "secret")
-    assert cpaas.identify({}).account_id == ""
+    assert cpaas.identify({}, {}).account_id == ""
 
 
 # "it generates an outbound call to the agent number first, when the agent answers the call the second
@@ -159,6 +159,7 @@ ROW = {
     "ended_at": 1688448711.0,
     "request_id": "91da7c083f",
     "channel": "1688448695.804",
+    "reason": "answered",
     "legs": [],
 }
 
@@ -166,6 +167,7 @@ ROW = {
 def test_a_cdr_is_the_documents_to_the_letter_with_legs_beside_it() -> None:
     reply = operation("/api/get_cdr_by_request_id").reply([ROW])
     assert reply["response"]["result"][0].pop("legs") == []
+    assert reply["response"]["result"][0].pop("reason") == "answered"
     assert json.dumps(reply) == json.dumps(sample("get_cdr_by_request_id"))
 
 

@@ -50,7 +50,9 @@ def _numbers(asked: Asked) -> tuple[str, str]:
 
 def _recorded(world: World, asked: Asked) -> Iterator[str]:
     agent, customer = _numbers(asked)
-    rows = [row for row in world.postgres.calls.values() if row["request"]["customer"]["targets"][0]["number"] == customer]
+    rows = [
+        row for row in world.postgres.calls.values() if row["request"]["customer"]["targets"][0]["number"] == customer
+    ]
     cdrs = [row for row in world.postgres.cdrs.values() if row["customer_number"] == customer]
     rung = [channel.channel_id for channel in world.asterisk.invites if channel.number in (agent, customer)]
     who = f"{asked.verdict} call {asked.call_id or customer}"

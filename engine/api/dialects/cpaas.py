@@ -124,7 +124,7 @@ def reply_cdrs(rows: list[CdrRow]) -> Body:
 
 
 def cdr(row: CdrRow) -> Body:
-    """One CDR as the document shows it, and our own extra field `legs`."""
+    """One CDR as the document shows it, and our own extra fields `reason` and `legs`."""
     answered = row["disposition"] == Disposition.ANSWER
     return {
         "account_id": row["account_id"],
@@ -146,6 +146,7 @@ def cdr(row: CdrRow) -> Body:
         "recording_name": "",
         "request_id": row["request_id"],
         "uniqueid": row["channel"],
+        "reason": row["reason"],
         "legs": [leg(each) for each in row["legs"]],
     }
 

@@ -7,7 +7,7 @@ until the answer, so that the network hears nothing. Else a customer's leg enter
 from engine.core import waiting
 from engine.core.call import Call
 from engine.core.causes import Disposition
-from engine.core.commands import Command, KeepPair, Mute, PlayToBridge, PlayTone, StopRing, Unmute
+from engine.core.commands import Command, KeepPair, Mute, PlayToBridge, PlayTone, SaveIntent, StopRing, Unmute
 from engine.core.events import (
     AgentsFree,
     Answered,
@@ -66,7 +66,7 @@ def _deadline(call: Call, name: str) -> list[Command]:
         case ["alert", place]:
             call.plays += 1
             media = call.request.alerts[int(place)].media
-            return [PlayToBridge(bridge=call.bridge, media=media, playback=call.plays)]
+            return [SaveIntent(legs=()), PlayToBridge(bridge=call.bridge, media=media, playback=call.plays)]
         case ["ring", leg]:
             return call.hang_up(call.legs[leg], "ring_time")
         case ["pause", ("agent" | "customer") as side]:
@@ -80,8 +80,14 @@ def _deadline(call: Call, name: str) -> list[Command]:
 
 
 def _agent_answered(call: Call, agent: Leg) -> list[Command]:
-    meeting = [*call.open_bridge(), Mute(leg=agent.name)] if waiting.early(call.request) else []
-    return [*meeting, *_go_on(call, "customer", reach(call, "customer"))]
+    meeting = call.open_bridge()  # it has to be there when somebody answers
+    if waiting.early(call.request):
+        meeting.append(Mute(leg=agent.name))
+    orders = _go_on(call, "customer", reach(call, "customer"))
+    saves = [place for place, order in enumerate(orders, start=1) if isinstance(order, SaveIntent)]
+    if not saves:
+        return [SaveIntent(legs=()), *meeting, *orders]
+    return [*orders[: saves[0]], *meeting, *orders[saves[0] :]]  # whoever comes after us has to know of the bridge
 
 
 def _go_on(call: Call, side: Side, orders: list[Command] | None) -> list[Command]:
@@ -109,7 +115,7 @@ def _bridge(call: Call, customer: Leg) -> list[Command]:
     keep = [KeepPair(number=pair.number, agent_id=staff.agent_id, seconds=pair.seconds)] if pair and staff else []
     if waiting.early(call.request):
         return [*waiting.stop(call, agent), Unmute(leg=agent.name), *keep]
-    return [*waiting.stop(call, agent), *call.open_bridge(), *call.add_to_bridge(agent, customer), *keep]
+    return [*waiting.stop(call, agent), *call.add_to_bridge(agent, customer), *keep]
 
 
 def _ended(call: Call, leg: Leg) -> list[Command]:
