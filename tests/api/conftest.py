@@ -20,9 +20,10 @@ from engine.api.door import Door
 from engine.api.lockout import Lockout
 from engine.core.call import Call
 from engine.core.flows import click2call
-from engine.core.request import CallRequest, Limits
+from engine.core.request import CallRequest, Limits, Side
 from engine.counts import Counts
 from engine.gate import Gate
+from engine.main import LINE_BYTES
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
 
@@ -63,10 +64,14 @@ class SwitchDouble:
     started: list[CallRequest] = field(default_factory=list)
     names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     failure: Exception | None = None
+    without: Side | None = None  # no agent of this side is free
     counts: Counts = field(default_factory=Counts)
 
     def on_the_line(self) -> tuple[int, int]:
         return len(self.started), 2 * len(self.started)
+
+    def unavailable(self, request: CallRequest) -> Side | None:
+        return self.without
 
     async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
         if self.failure is not None:
@@ -156,5 +161,7 @@ async def client(accounts: Accounts, store: Store, switch: SwitchDouble, clock: 
     )
     app = application(store, switch, door)
     headers = {"account": "account_1", "auth": "secret of account_1"}
-    async with TestClient(TestServer(app), headers=headers) as client:
+    sizes = {"max_line_size": LINE_BYTES, "max_field_size": LINE_BYTES}
+    server = TestServer(app, **sizes)
+    async with TestClient(server, headers=headers) as client:
         yield client

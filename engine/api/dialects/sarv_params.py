@@ -83,12 +83,14 @@ class Params:
             raise Coded(INVALID_FORMAT)
 
     def choice(self, name: str, *, of: Iterable[str], default: str, code: str) -> str:
-        """One of some words, in any case; the default where it is missing or blank. Raises `Coded`."""
-        text = self.text(name)
-        found = next((each for each in of if each.lower() == text.lower()), None)
-        if text and found is None:
-            raise Coded(code)
-        return found or default
+        """One of some words, in any case; the default where it is missing. Raises `Coded`."""
+        if not self.has(name):
+            return default
+        word = self.text(name).lower()
+        for each in of:
+            if each.lower() == word:
+                return each
+        raise Coded(code)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """Yes or no, as people write them. Raises `Coded`."""
@@ -96,9 +98,9 @@ class Params:
         return word in TRUE if word else default
 
     def whole(self, name: str, *, default: int, invalid: str, negative: str | None = None) -> int:
-        """A whole number; the default where it is missing or blank. Raises `Coded`."""
+        """A whole number; the default where it is missing. Raises `Coded`."""
         text = self.text(name)
-        if not text:
+        if not self.has(name):
             return default
         if negative is not None and NEGATIVE.fullmatch(text) and int(text) < 0:
             raise Coded(negative)

@@ -121,6 +121,8 @@ class Reading:
     def alerts(self) -> None:
         """Seconds of talk at which both are told, each before the limit."""
         texts = self.params.elements("timeLimtAlert")
+        if self.params.has("timeLimtAlert") and not texts:
+            raise Coded("1545")
         if any(not WHOLE.fullmatch(text) or not int(text) for text in texts) or (texts and not self.limit_seconds):
             raise Coded("1545")
         self.alerts_at = tuple(int(text) for text in texts)
@@ -129,13 +131,13 @@ class Reading:
 
     def sounds(self) -> None:
         """Announcements of the account's own: one for all alerts, or one for each; and one while it rings."""
-        ids = self.params.elements("alertAudio") if self.alerts_at else []
-        if len(ids) not in (0, 1, len(self.alerts_at)):
+        given = self.alerts_at and self.params.has("alertAudio")
+        ids = self.params.elements("alertAudio") if given else []
+        if given and len(ids) not in (1, len(self.alerts_at)):
             raise Coded("1546")
         media = [self._media(each, "1546") for each in ids] or [SHORT_TONE]
         self.alert_media = tuple(media * len(self.alerts_at) if len(media) == 1 else media)
-        ring_tone = self.params.text("ringTone")
-        self.ring_tone = self._media(ring_tone, "1535") if ring_tone else ""
+        self.ring_tone = self._media(self.params.text("ringTone"), "1535") if self.params.has("ringTone") else ""
 
     def caller_ids(self) -> None:
         """What each side is shown: a caller id of the account's, or the CLI of the agent on the other side."""
@@ -144,15 +146,15 @@ class Reading:
         if from_agent or to_agent:
             self._agent_cli(from_agent=from_agent, to_agent=to_agent)
         owned = self.around.account.caller_ids
-        first = owned[0] if owned else ""
-        self.came.caller_id = (
-            self.went.agent_clis[0] if from_agent else self.came.shown(self.around.account, texts[0] or first)
-        )
+        shown = texts[0] if self.params.has("fromCLI") or not owned else owned[0]
+        self.came.caller_id = self.went.agent_clis[0] if from_agent else self.came.shown(self.around.account, shown)
         if to_agent:
             only = len(self.came.targets) == 1 and self.came.type == AGENT
             self.went.caller_id = self.came.agent_clis[0] if only else AGENT_CLI
+        elif self.params.has("toCLI"):
+            self.went.caller_id = self.went.shown(self.around.account, texts[1])
         else:
-            self.went.caller_id = self.went.shown(self.around.account, texts[1]) if texts[1] else self.came.caller_id
+            self.went.caller_id = self.came.caller_id
 
     def log_ins(self) -> None:
         """Which of the agents are meant, by how they are logged in; a side of numbers has none."""
@@ -176,7 +178,7 @@ class Reading:
 
     def stickiness(self) -> None:
         """A number that comes back to its agent."""
-        given = [name for name in ("stickyTimeType", "stickyTimeValue", "stickyAgentBusy") if self.params.text(name)]
+        given = [name for name in ("stickyTimeType", "stickyTimeValue", "stickyAgentBusy") if self.params.has(name)]
         if given and not self.is_sticky:
             raise Coded("1561")
         if self.is_sticky:
@@ -200,7 +202,7 @@ class Reading:
         self.queue_seconds = self.params.whole("queueTimeout", default=QUEUE_SECONDS, invalid="1563")
         if self.queue_seconds > MOST_QUEUE_SECONDS:
             raise Coded("1563")
-        if self.params.text("queueTimeout") and GROUP not in (self.came.type, self.went.type):
+        if self.params.has("queueTimeout") and GROUP not in (self.came.type, self.went.type):
             raise Coded("1568")
 
     def dnd(self) -> None:
