@@ -151,6 +151,14 @@ def application(store: Any, switch: SwitchDouble, door: Door) -> web.Application
     return build(Api(accounts=door.accounts, door=door, store=store, switch=switch, limits=limits), DIALECTS)
 
 
+class LongLines(TestServer):
+    """A server that reads request lines as long as ours does."""
+
+    async def start_server(self, **more: Any) -> None:
+        """Start it."""
+        await super().start_server(max_line_size=LINE_BYTES, max_field_size=LINE_BYTES, **more)
+
+
 @pytest_asyncio.fixture(loop_scope="function")
 async def client(accounts: Accounts, store: Store, switch: SwitchDouble, clock: ClockDouble) -> AsyncIterator[Client]:
     """A client of the API, with account_1's headers."""
@@ -161,7 +169,5 @@ async def client(accounts: Accounts, store: Store, switch: SwitchDouble, clock: 
     )
     app = application(store, switch, door)
     headers = {"account": "account_1", "auth": "secret of account_1"}
-    sizes = {"max_line_size": LINE_BYTES, "max_field_size": LINE_BYTES}
-    server = TestServer(app, **sizes)
-    async with TestClient(server, headers=headers) as client:
+    async with TestClient(LongLines(app), headers=headers) as client:
         yield client
