@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import time
+from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -154,9 +155,9 @@ def application(store: Any, switch: SwitchDouble, door: Door) -> web.Application
 class LongLines(TestServer):
     """A server that reads request lines as long as ours does."""
 
-    async def start_server(self, **more: Any) -> None:
+    async def start_server(self, loop: AbstractEventLoop | None = None, **more: Any) -> None:
         """Start it."""
-        await super().start_server(max_line_size=LINE_BYTES, max_field_size=LINE_BYTES, **more)
+        await super().start_server(loop, max_line_size=LINE_BYTES, max_field_size=LINE_BYTES, **more)
 
 
 @pytest_asyncio.fixture(loop_scope="function")
