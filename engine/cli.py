@@ -9,13 +9,11 @@ import structlog
 import typer
 from rich.table import Table
 
-from engine import applied, calling, config, dialling, doctor, log, screen, staffing
+from engine import applied, calling, catalogue, config, dialling, doctor, log, screen, staffing
 from engine.errors import NotFound, Refusal, Unavailable, WrongConfig
 from engine.store.connection import AWAY
 from engine.store.postgres import Store
-from engine.terminal import Json, err, out
-from engine.terminal import present as _print
-from engine.terminal import with_store as _with_store
+from engine.terminal import Json, err, out, present, with_store
 
 EXIT_FAILED = 1
 EXIT_NOT_REACHED = 3
@@ -105,7 +103,7 @@ def apply(
         if not dry_run:
             await store.apply(items)
 
-    _with_store(work, migrating=True)
+    with_store(work, migrating=True)
 
 
 @app.command()
@@ -122,9 +120,9 @@ def show(
             row["body"] |= row.pop("state") or {}
             if "credentials" in row["body"]:
                 row["body"]["credentials"] = sorted(row["body"]["credentials"])
-        _print(rows, screen.applied_tables(rows), as_json=as_json)
+        present(rows, screen.applied_tables(rows), as_json=as_json)
 
-    _with_store(work)
+    with_store(work)
 
 
 @app.command()
@@ -154,11 +152,11 @@ def call(
             await store.order_hangup(call_id)
             err.print(f"call {call_id} is told to hang up")
             raise SystemExit(EXIT_INTERRUPTED)
-        _print(cdr, screen.cdr_view(cdr), as_json=as_json)
+        present(cdr, screen.cdr_view(cdr), as_json=as_json)
         if cdr["disposition"] != "ANSWER":
             raise SystemExit(EXIT_NOT_REACHED)
 
-    _with_store(work)
+    with_store(work)
 
 
 @app.command()
@@ -167,9 +165,9 @@ def calls(as_json: Json = False) -> None:
 
     async def work(store: Store) -> None:
         live = await store.all_live_calls()
-        _print([{**row, "legs": legs} for row, legs in live], screen.calls_table(live), as_json=as_json)
+        present([{**row, "legs": legs} for row, legs in live], screen.calls_table(live), as_json=as_json)
 
-    _with_store(work)
+    with_store(work)
 
 
 @app.command()
@@ -179,14 +177,14 @@ def cdr(request_id: str, as_json: Json = False) -> None:
     async def work(store: Store) -> None:
         found = await store.cdr(request_id)
         if found is not None:
-            _print(found, screen.cdr_view(found), as_json=as_json)
+            present(found, screen.cdr_view(found), as_json=as_json)
             return
         live = await store.call(request_id)
         if live is None:
             raise NotFound(f"there is no request {request_id}")
-        _print({**live[0], "legs": live[1]}, screen.calls_table([live]), as_json=as_json)
+        present({**live[0], "legs": live[1]}, screen.calls_table([live]), as_json=as_json)
 
-    _with_store(work)
+    with_store(work)
 
 
 @app.command()
@@ -201,7 +199,7 @@ def hangup(call_id: str) -> None:
             silent = f"engine {asked['node']} has not been heard of for {asked['silent_seconds']:.0f} s"
             raise Unavailable(f"call {call_id} is not ended yet: {silent}; it ends the call when it is back")
 
-    _with_store(work)
+    with_store(work)
 
 
 @app.command(name="stop-dialing")
@@ -210,7 +208,7 @@ def stop_dialing(
     reason: Annotated[str, typer.Option(help="Why; whoever asks for a call is told.")] = "",
 ) -> None:
     """Dial nothing more, at once and until resume-dialing: live calls go on, new calls and legs are refused."""
-    _with_store(lambda store: dialling.stop(store, account, reason, out), migrating=True)
+    with_store(lambda store: dialling.stop(store, account, reason, out), migrating=True)
 
 
 @app.command(name="resume-dialing")
@@ -218,7 +216,7 @@ def resume_dialing(
     account: Annotated[str, typer.Option(help="Only this account's own stop; that of every one by default.")] = "",
 ) -> None:
     """Take a stop-dialing back."""
-    _with_store(lambda store: dialling.resume(store, account, out), migrating=True)
+    with_store(lambda store: dialling.resume(store, account, out), migrating=True)
 
 
 @app.command()
@@ -237,11 +235,11 @@ def explain(
 
     async def work(store: Store) -> None:
         found = await dialling.explain(store, number, account_id=account, caller_id=caller_id, kind=kind)
-        _print(found.row(), found.view(), as_json=as_json)
+        present(found.row(), found.view(), as_json=as_json)
         if not found.verdict.allowed:
             raise SystemExit(EXIT_FAILED)
 
-    _with_store(work)
+    with_store(work)
 
 
 @app.command(name="doctor")
@@ -253,7 +251,7 @@ def examine(as_json: Json = False) -> None:
         mark = "[red]✗[/red]" if finding.fix else "[green]✓[/green]"
         table.add_row(mark, finding.check, finding.found, finding.fix and f"→ {finding.fix}")
     rows = [{"check": each.check, "ok": not each.fix, "found": each.found, "fix": each.fix} for each in findings]
-    _print(rows, table, as_json=as_json)
+    present(rows, table, as_json=as_json)
     if any(each.fix for each in findings):
         raise SystemExit(EXIT_FAILED)
 
@@ -272,3 +270,6 @@ async def _say_it_is_over(store: Store, call_id: str) -> None:
 
 def _key(row: dict[str, Any]) -> tuple[str, str, str]:
     return row["kind"], row["account_id"], row["id"]
+
+
+app.command()(catalogue.codes)
