@@ -5,10 +5,10 @@ LAB := $(PYTHON) -m docker.lab
 ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench memory faults walk sim clean
+.PHONY: help setup up down status demo test lint bench bench-developer memory faults walk sim clean
 
 help:    ## list these commands
-	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup:   ## install what is missing: packages, .venv, the Asterisk image
 	@docker/setup
@@ -26,6 +26,7 @@ demo: setup   ## one call between two numbers, followed live, with its record an
 	@$(LAB) demo
 
 test: lint   ## every check and every test; takes the lab down again if it was not up
+	@docker/setup --with-clients
 	@docker/test
 
 lint: setup   ## ruff and mypy
@@ -37,6 +38,9 @@ bench:   ## CPU and latency per call, beside plain dialplan and a peer
 	@docker/setup --with-sipp
 	@$(LAB) up
 	$(PYTHON) tests/bench/run.py
+
+bench-developer: up   ## 200 requests a second of Sarv's mode=developer, and how long each took
+	$(PYTHON) tests/bench/developer.py
 
 memory:  ## three times 500 calls at 20 a second: CDRs, leftovers, the engine's memory
 	@docker/setup --with-sipp
