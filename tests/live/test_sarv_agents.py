@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.live.engine import legwork, make_up
-from tests.live.lab import heard, settings
+from tests.live.lab import RATE, heard, loudness, read, settings
 from tests.live.sarv import Customer, number
 
 pytestmark = [pytest.mark.asyncio(loop_scope="function"), pytest.mark.timeout(180)]
@@ -26,6 +26,7 @@ AGENTS = {
     "204": "919910020404",
     "205": "919910020505",
 }
+LOUD = 200
 RING_TONE, RING_TONE_HZ = "1610448604_87.wav", 1400
 
 
@@ -93,6 +94,9 @@ async def test_callers_wait_for_an_agent_first_come_first_served(customer: Custo
     assert first.cdr["customer_number"] == AGENTS["201"]
     assert second.cdr["customer_number"] == AGENTS["202"]
     assert heard(first.heard_by(came[0]), RING_TONE_HZ) > 2
+    waited = read(second.heard_by(came[1]))[: 2 * RATE]
+    assert loudness(waited) > LOUD, "music"
+    assert heard(second.heard_by(came[1]), RING_TONE_HZ) == 0
 
 
 async def test_the_queue_survives_the_death_of_the_engine(customer: Customer) -> None:
