@@ -78,18 +78,17 @@ class Gate:
         shown = request.agent.caller_id if request.customer.caller_id == AGENT_CLI else request.customer.caller_id
         attempts = [_attempt(request, target.number, shown, "customer") for target in request.customer.targets]
         live_calls += self._waiting[account.account_id]
-        for attempt in attempts:
-            _refuse(permit.verdict(attempt, replace(self._moment(account), live_calls=live_calls)), {})
+        _refuse_all(attempts, replace(self._moment(account), live_calls=live_calls), request)
         self._waiting[account.account_id] += 1
         try:
             if account.capped:
                 before = dict(self._unwritten[account.account_id])
                 self._unwritten[account.account_id][call.call_id] = {attempt.number for attempt in attempts}
-                for attempt in attempts:
+                # An account's own people may be called as often as it likes.
+                for attempt in attempts[:1] if request.customer.staffed else attempts:
                     await self._count(attempt, account, before, now=call.requested_at)
             if await self._turn(account):  # what holds may have changed meanwhile
-                for attempt in attempts:
-                    _refuse(permit.verdict(attempt, self._moment(account)), {})
+                _refuse_all(attempts, self._moment(account), request)
         finally:
             self._waiting[account.account_id] -= 1
 
@@ -145,6 +144,14 @@ def stopped(stops: dict[str, str], account_id: str) -> str | None:
 def _attempt(request: CallRequest, number: str, caller_id: str, side: Side) -> Attempt:
     heeds_dnd = side in request.dnd_sides
     return Attempt(number=number, caller_id=caller_id, side=side, kind=request.kind, spelt=True, heeds_dnd=heeds_dnd)
+
+
+def _refuse_all(attempts: Iterable[Attempt], moment: Moment, request: CallRequest) -> None:
+    """Refuse if any of these may not be dialled; of agents, if none may."""
+    verdicts = [permit.verdict(attempt, moment) for attempt in attempts]
+    refused = [verdict for verdict in verdicts if not verdict.allowed]
+    if refused and (not request.customer.staffed or len(refused) == len(verdicts)):
+        _refuse(refused[0], {})
 
 
 def _refuse(verdict: Verdict, counted: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from engine.ari.client import Ari
 from engine.clock import AlarmClock
 from engine.core import commands as c
 from engine.core import events as e
-from engine.core.call import RING, Call
+from engine.core.call import PAUSE, RING, Call
 from engine.core.reconcile import UP
 from engine.core.request import Side
 from engine.counts import Counts
@@ -39,7 +39,7 @@ class Lines:
         self._live: Counter[str] = Counter()
         self._clock = AlarmClock(self._deadline)
         self._working: set[asyncio.Task[None]] = set()
-        self.staff = Staff(gate.accounts, self._agents_free)
+        self.staff = Staff(gate.accounts, self._agents_free, ready=lambda: ari.ready)
         self.counts = Counts()
         self._node = Node(
             name=node,
@@ -120,6 +120,8 @@ class Lines:
 
     def _line_changed(self, line: Line) -> None:
         call = line.call
+        if call.call_id not in self._lines:  # what followed from the event has ended it already
+            return
         self.staff.note(call)
         self._clock.set(call.call_id, call.deadline)
         if call.over:
@@ -134,8 +136,8 @@ class Lines:
             return
         now, wait_seconds = time.time(), 0.0
         for event in line.call.due(now):
-            # One that rings may have been answered: what is not read yet will tell.
-            deaf_seconds = self._ari.deaf_seconds if event.name.startswith(RING) else 0.0
+            # One that rings may have been answered: what is not read yet will tell. Nobody can be rung by the deaf.
+            deaf_seconds = self._ari.deaf_seconds if event.name.startswith((RING, PAUSE)) else 0.0
             wait_seconds = max(wait_seconds, deaf_seconds)
             if not deaf_seconds:
                 line.note(event, arrived=time.monotonic())

@@ -13,55 +13,55 @@ Telephone = tuple[str, str]  # account id, number
 
 
 class Staff:
-    """The agents of this node's calls. `found` is told whom a call may ring; with nobody where it does not wait."""
+    """The agents of this node's calls. `found` is told whom a call may ring; with nobody where it does not wait.
 
-    def __init__(self, accounts: Accounts, found: Callable[[str, Side, tuple[int, ...]], None]) -> None:
+    While nobody can be rung (not `ready`) calls only queue up: after a restart all do before the first is served.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        found: Callable[[str, Side, tuple[int, ...]], None],
+        *,
+        ready: Callable[[], bool],
+    ) -> None:
         self._accounts = accounts
         self._found = found
+        self._ready = ready
         self._held: dict[str, frozenset[Telephone]] = {}
         self._busy: Counter[Telephone] = Counter()
         self._waiting: dict[tuple[str, Side], tuple[Call, SeekAgent]] = {}
 
     def note(self, call: Call) -> None:
         """Keep up with a call that took an event in: whom it holds, and whether it still waits."""
-        account_id = call.request.account_id
-        now = frozenset() if call.over else frozenset((account_id, number) for number in held(call))
-        before = self._held.get(call.call_id, frozenset())
         for key in [each for each in self._waiting if each[0] == call.call_id and each[1] not in call.seeking]:
             del self._waiting[key]
-        if now == before:
-            return
-        self._busy.update(now - before)
-        self._busy.subtract(before - now)
-        self._held[call.call_id] = now
-        if call.over:
-            del self._held[call.call_id]
-        if before - now:
+        numbers = frozenset() if call.over else held(call)
+        freed = self._hold(call.call_id, frozenset((call.request.account_id, number) for number in numbers))
+        if freed:
             self.look()
 
     def forget(self, call: Call) -> None:
-        """The call is another engine's now."""
-        self._busy.subtract(self._held.pop(call.call_id, frozenset()))
-        for side in list(call.seeking):
+        """The call is over, or another engine's now."""
+        self._hold(call.call_id, frozenset())
+        for side in ("agent", "customer"):
             self._waiting.pop((call.call_id, side), None)
 
     def seek(self, call: Call, order: SeekAgent) -> None:
         """Find free agents for the call: now, or as soon as it is its turn and one is free."""
         self._waiting[call.call_id, order.side] = (call, order)
         self.look()
-        key = (call.call_id, order.side)
-        if key in self._waiting and not call.request.party(order.side).queue_seconds:
-            del self._waiting[key]
-            self._found(*key, ())
 
     def look(self) -> None:
-        """Give free agents to whoever waits longest."""
+        """Give free agents to whoever waits longest, and an answer to whoever does not wait."""
+        if not self._ready():
+            return
         for key, (call, order) in sorted(self._waiting.items(), key=lambda each: each[1][1].since):
             if key not in self._waiting:  # served meanwhile
                 continue
             party = call.request.party(order.side)
-            free = [place for place in order.targets if self._free(call.request.account_id, party.targets[place])]
-            if free:
+            free = [place for place in order.targets if self._free(call.request, party, party.targets[place])]
+            if free or not party.queue_seconds:
                 del self._waiting[key]
                 self._found(*key, tuple(free if order.every else free[:1]))
 
@@ -69,12 +69,26 @@ class Staff:
         """The first side of whose agents none is free and none may be waited for."""
         sides: tuple[tuple[Side, Party], ...] = (("agent", request.agent), ("customer", request.customer))
         for side, party in sides:
-            free = any(self._free(request.account_id, target) for target in party.targets)
+            free = any(self._free(request, party, target) for target in party.targets)
             if party.staffed and not party.queue_seconds and not free:
                 return side
         return None
 
-    def _free(self, account_id: str, target: Target) -> bool:
-        account = self._accounts.accounts.get(account_id)
+    def _hold(self, call_id: str, now: frozenset[Telephone]) -> frozenset[Telephone]:
+        """Let the call hold these, and no others; what it has let go."""
+        before = self._held.pop(call_id, frozenset())
+        if now:
+            self._held[call_id] = now
+        self._busy.update(now - before)
+        for telephone in before - now:
+            self._busy[telephone] -= 1
+            if not self._busy[telephone]:
+                del self._busy[telephone]
+        return before - now
+
+    def _free(self, request: CallRequest, party: Party, target: Target) -> bool:
+        account = self._accounts.accounts.get(request.account_id)
         agent = account.agents.get(target.agent_id) if account else None
-        return agent is not None and not agent.busy and not self._busy[account_id, target.number]
+        if agent is None or agent.busy or not party.wants(agent):
+            return False
+        return not self._busy[request.account_id, target.number]

@@ -153,6 +153,7 @@ class Switch:
             call_id = line.call.call_id
             found = {"answered_at": answered.get(call_id, {}), "members": census.members(call_id), "missed": missed}
             line.take_back(states.get(call_id, {}), seen_at=seen_at or time.time(), **found)
+        asyncio.get_running_loop().call_soon(self._lines.staff.look)  # once the events flow
         self.counts.adopt_runs += 1
         self._store.writer.note_asterisk(census.started_at)
         self._lines.spawn(self._sweep.after(ORPHAN_SECONDS, census), "sweep")

@@ -15,7 +15,16 @@ BODY_SECONDS = 5
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
-UNREADABLE = (InvalidRequest, ValueError, LookupError, TimeoutError, web.RequestPayloadError, HttpProcessingError)
+# What aiohttp raises for a form that is none: RuntimeError for an unknown Content-Transfer-Encoding.
+UNREADABLE = (
+    InvalidRequest,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    TimeoutError,
+    web.RequestPayloadError,
+    HttpProcessingError,
+)
 
 Pairs = list[tuple[str, Any]]
 

@@ -22,6 +22,7 @@ ASTERISK_RESTART = "asterisk_restart"
 RING = "ring:"
 PAUSE = "pause:"
 QUEUE = "queue:"
+QUEUE_TIMEOUT = "queue_timeout"  # why a party could not be reached
 ELSEWHERE = "elsewhere"  # why the others are given up when one of them has answered
 GRACE_SECONDS = 60  # how much later than ours Asterisk's own limits fire
 HANGUP_CAUSES = {"ring_time": CAUSE_NO_ANSWER, ELSEWHERE: CAUSE_ELSEWHERE}
@@ -56,6 +57,7 @@ class Call:
     ended_by: str | None = None
     digits: str = ""
     seeking: dict[Side, float] = field(default_factory=dict)  # whose free agents are waited for, since when
+    sought_at: dict[Side, float] = field(default_factory=dict)  # when an agent of that side was first asked for
     gave_up: str = ""  # why a party could not be reached, where no leg would tell
     hears: str = ""  # what is played to the agent's party while it waits (`core.waiting`)
     plays: int = 0  # playbacks so far

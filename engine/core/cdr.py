@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.core.call import Call
+from engine.core.call import QUEUE_TIMEOUT, Call
 from engine.core.causes import BY_US, CANCELLED, Disposition, Outcome
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
@@ -41,14 +41,15 @@ def key_leg(call: Call) -> Leg | None:
 
 
 def in_vain(call: Call) -> bool:
-    """Whether the agent's leg tells of the call though the customer was to be rung: it never was."""
+    """Whether the agent's leg tells of the call though it was answered: the customer was never rung."""
     leg = key_leg(call)
-    sought = call.latest("customer") is not None or bool(call.gave_up)
-    return leg is None or (leg.side == "agent" and sought)
+    return leg is None or (leg.side == "agent" and leg.answered_at is not None)
 
 
 def outcome_of(call: Call) -> Outcome:
     """How an ended call came out."""
+    if call.gave_up == QUEUE_TIMEOUT:
+        return BY_US[QUEUE_TIMEOUT]
     leg = call.latest("customer") if in_vain(call) else key_leg(call)
     return leg.outcome if leg is not None else BY_US.get(call.gave_up, CANCELLED)
 

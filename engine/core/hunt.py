@@ -75,12 +75,14 @@ def found(party: Party, targets: Sequence[int]) -> Ring:
 def following(party: Party, leg: Leg, legs: Sequence[Leg]) -> str | None:
     """The endpoint to try after this leg within the same attempt; None after ringing, a refusal, or the last.
 
-    Its own again, once for each side, when it was cut off from Asterisk while dialling: nobody knows whether
-    it was dialled, so it is given up for a new leg, never dialled twice. If its end was not seen, nobody knows
-    whether it rang, and there is none. The next one when the trunk failed.
+    Its own again, once for each side or each target of a fork, when it was cut off from Asterisk while dialling: nobody
+    knows whether it was dialled, so it is given up for a new leg, never dialled twice. If its end was not seen, nobody
+    knows whether it rang, and there is none. The next one when the trunk failed.
     """
     if leg.hangup_reason == INTERRUPTED and leg.rang_at is None and not leg.estimated:
-        cut_off = [each for each in legs if each.hangup_reason == INTERRUPTED]
+        together = party.strategy == "to_all"
+        same = [each for each in legs if each.target == leg.target or not together]
+        cut_off = [each for each in same if each.hangup_reason == INTERRUPTED]
         return leg.endpoint if len(cut_off) == 1 else None
     endpoints = party.targets[leg.target].endpoints
     failed = leg.sip_code in NEXT_ENDPOINT_SIP_CODES or leg.hangup_reason == "unplaceable"

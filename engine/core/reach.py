@@ -10,7 +10,6 @@ from engine.core.events import AgentsFree
 from engine.core.leg import Leg
 from engine.core.request import AGENT_CLI, CallRequest, Party, Side
 
-QUEUE_TIMEOUT = "queue_timeout"
 NO_AGENT_FREE = "no_agent_free"
 LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b"}
 
@@ -22,10 +21,10 @@ def reach(call: Call, side: Side) -> list[c.Command] | None:
         case hunt.Ring(tries):
             return _place(call, side, tries)
         case hunt.Seek(targets, every):
-            call.seeking[side] = call.now
+            since = call.seeking[side] = call.sought_at.setdefault(side, call.now)
             if party.queue_seconds:
-                call.deadlines[QUEUE + side] = call.now + party.queue_seconds
-            return [c.SeekAgent(side=side, targets=targets, every=every, since=call.now)]
+                call.deadlines[QUEUE + side] = since + party.queue_seconds
+            return [c.SeekAgent(side=side, targets=targets, every=every, since=since)]
         case hunt.Pause(until=until):
             call.deadlines[PAUSE + side] = until
             return []
@@ -68,9 +67,11 @@ def held(call: Call) -> frozenset[str]:
     """The numbers this call keeps busy: of its legs, and of whom it is about to ring again."""
     numbers = {leg.number for leg in call.legs.values() if not leg.over}
     for side in ("agent", "customer"):
-        step = _next_step(call, side) if PAUSE + side in call.deadlines else None
-        if isinstance(step, hunt.Pause):
-            numbers |= {call.request.party(side).targets[target].number for target in step.targets}
+        match _next_step(call, side) if PAUSE + side in call.deadlines else None:
+            case hunt.Pause(targets=targets):
+                numbers |= {call.request.party(side).targets[target].number for target in targets}
+            case hunt.Ring(tries):  # it is due
+                numbers |= {call.request.party(side).targets[each.target].number for each in tries}
     return frozenset(numbers)
 
 

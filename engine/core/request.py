@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.core import dialstring, permit
-from engine.core.account import Account, Route
+from engine.core.account import Account, Agent, Route
 from engine.core.refusal import InvalidRequest, NotPermitted
 
 Side = Literal["agent", "customer"]
@@ -33,7 +33,7 @@ class Party:
 
     `caller_id` is what this party is shown: E.164 digits, or `AGENT_CLI`. Each target is tried `1 + retries` times.
     Of targets that are agents only free ones are rung; `queue_seconds` is how long may be waited for one (0: not at
-    all). `group_id` is the group they are of.
+    all), `web_login` and `call_login` how it is to be logged in (None: as it likes). `group_id` is their group.
     """
 
     targets: tuple[Target, ...]
@@ -43,6 +43,12 @@ class Party:
     retries: int = 0
     group_id: str = ""
     queue_seconds: int = 0
+    web_login: bool | None = None
+    call_login: bool | None = None
+
+    def wants(self, agent: Agent) -> bool:
+        """Whether the agent is logged in as it is asked for."""
+        return self.web_login in (None, agent.web_login) and self.call_login in (None, agent.call_login)
 
     @property
     def number(self) -> str:

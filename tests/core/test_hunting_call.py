@@ -162,7 +162,8 @@ def test_the_next_agent_is_asked_for_when_one_does_not_answer() -> None:
     assert held(call) == {AGENT.number, "1001"}
     call.note(e.DeadlinePassed(name="ring:b1", at=126))
     orders = call.note(e.Ended(leg="b1", at=126.1, cause=19))
-    assert orders[-1] == c.SeekAgent(side="customer", targets=(1,), every=False, since=126.1)
+    assert orders[-1] == c.SeekAgent(side="customer", targets=(1,), every=False, since=105), "its place in the queue"
+    assert call.deadlines["queue:customer"] == 165, "and the time it may wait"
 
 
 def test_alerts_are_counted_from_the_bridge_and_both_hear_them() -> None:

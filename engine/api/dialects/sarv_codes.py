@@ -68,7 +68,7 @@ CODES = {
         Code("1542", "toWebLogin none of the agents from group have this state"),
         Code("1543", "toCallLogin none of the agents have this state"),
         Code("1544", "toCallLogin none of the agents from group have this state"),
-        Code("1545", "timeLimitAlert invalid", "no whole seconds, or given without timeLimit"),
+        Code("1545", "timeLimitAlert invalid", "no whole seconds, more than 20 of them, or without timeLimit"),
         Code("1546", "alertAudio invalid announcement id", "or neither one id nor one for each alert"),
         Code("1547", "timeLimitAlert must be less than from timeLimit"),
         Code("1548", "crossed maximum limit of fromRetryCount", "over 3"),

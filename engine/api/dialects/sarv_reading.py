@@ -12,9 +12,10 @@ from engine.core.sticky import Policy, Sticky
 STRATEGIES: dict[str, Strategy] = {"ONE_BY_ONE": "one_by_one", "TO_ALL": "to_all"}
 MOST_RING_SECONDS = 50
 MOST_RETRIES = 3
+MOST_ALERTS = 20
 QUEUE_SECONDS, MOST_QUEUE_SECONDS = 60, 3600
 SHORT_TONE = "sound:beep"
-LOGIN = ("yes", "no", "na")
+LOG_INS = {"yes": True, "no": False, "na": None}
 STICKY_SECONDS = {"min": 60, "hour": 3600, "day": 86400, "month": 30 * 86400, "permanent": None}
 POLICIES: dict[str, Policy] = {"retrySame": "same", "retryNewSticky": "new", "retryTemp": "once"}
 DND_SIDES: dict[str, tuple[Side, ...]] = {"from": ("agent",), "to": ("customer",), "both": ("agent", "customer")}
@@ -51,7 +52,7 @@ class Reading:
         self.hangs_up = self.params.flag("timeLimitHangup", default=True)
         mode = self.params.choice("mode", of=("live", "developer"), default="live", code=INVALID_FORMAT)
         self.developer = mode == "developer"
-        self.is_sticky = self.params.choice("sticky", of=LOGIN, default="na", code=INVALID_FORMAT) == "yes"
+        self.is_sticky = self.params.choice("sticky", of=LOG_INS, default="na", code=INVALID_FORMAT) == "yes"
 
     def types(self) -> None:
         """Number, Agent or Group."""
@@ -121,7 +122,7 @@ class Reading:
     def alerts(self) -> None:
         """Seconds of talk at which both are told, each before the limit."""
         texts = self.params.elements("timeLimtAlert")
-        if self.params.has("timeLimtAlert") and not texts:
+        if self.params.has("timeLimtAlert") and not 0 < len(texts) <= MOST_ALERTS:
             raise Coded("1545")
         if any(not WHOLE.fullmatch(text) or not int(text) for text in texts) or (texts and not self.limit_seconds):
             raise Coded("1545")
@@ -157,24 +158,21 @@ class Reading:
             self.went.caller_id = self.came.caller_id
 
     def log_ins(self) -> None:
-        """Which of the agents are meant, by how they are logged in; a side of numbers has none."""
-        wanted = {
-            (side.name, which): self.params.choice(
-                f"{side.name}{which}Login", of=LOGIN, default="na", code=CODES_OF[error][side.name == "to"]
-            )
-            for side in self.sides
-            for which, error in (("Web", "web_login"), ("Call", "call_login"))
-        }
+        """How the agents are to be logged in: one of them has to be so now. A side of numbers has none."""
+        for side in self.sides:
+            side.web_login = self._log_in(side, "Web", "web_login")
+            side.call_login = self._log_in(side, "Call", "call_login")
         staffed = [side for side in self.sides if side.type != NUMBER]
         for side in staffed:
-            if side.strategy == "to_all" and wanted[side.name, "Call"] != "na":
+            if side.strategy == "to_all" and side.call_login is not None:
                 raise side.coded("call_login_to_all")
+        agents = self.around.account.agents
         for side in staffed:
             whose = "group" if side.type == GROUP else "agents"
-            for which in ("Web", "Call"):
-                side.targets = side.logged_in(self.around.account.agents, which, wanted[side.name, which])
-                if not side.targets:
-                    raise side.coded(f"{which.lower()}_login_{whose}")
+            if not side.anybody(agents, web_only=True):
+                raise side.coded(f"web_login_{whose}")
+            if not side.anybody(agents):
+                raise side.coded(f"call_login_{whose}")
 
     def stickiness(self) -> None:
         """A number that comes back to its agent."""
@@ -247,6 +245,10 @@ class Reading:
         )
 
     # -- parts of the steps --------------------------------------------------------------------
+
+    def _log_in(self, side: OneSide, which: str, error: str) -> bool | None:
+        code = CODES_OF[error][side.name == "to"]
+        return LOG_INS[self.params.choice(f"{side.name}{which}Login", of=LOG_INS, default="na", code=code)]
 
     def _media(self, announcement_id: str, code: str) -> str:
         found = self.around.account.announcements.get(announcement_id)

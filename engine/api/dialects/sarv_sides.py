@@ -1,7 +1,7 @@
 """One side of a Sarv request: whom it means, and how they are to be reached."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.api.dialect import Surroundings
@@ -14,6 +14,7 @@ from engine.core.request import Party, Side, Strategy, Target
 
 NUMBER, AGENT, GROUP = "Number", "Agent", "Group"
 RING_SECONDS = 20
+OF_THE_NUMBER = ("shape", "emergency", "number", "premium", "region", "route")  # of the permit's reasons
 
 # The code of each error, for the from side and for the to side.
 CODES_OF = {
@@ -62,6 +63,8 @@ class OneSide:
     ring_seconds: int = RING_SECONDS
     retries: int = 0
     caller_id: str = ""
+    web_login: bool | None = None
+    call_login: bool | None = None
 
     def coded(self, error: str) -> Coded:
         """The refusal of that error on this side."""
@@ -102,7 +105,7 @@ class OneSide:
         shown = account.caller_ids[0] if account.caller_ids else ""
         attempt = permit.Attempt(number=text, caller_id=shown, side=self.side, heeds_dnd=False)
         verdict = permit.verdict(attempt, permit.Moment(account=account, routes=around.routes))
-        if not verdict.allowed and verdict.reason != "caller_id":  # that has its own step
+        if not verdict.allowed and verdict.reason in OF_THE_NUMBER:
             raise self.coded("number")
         number = permit.spelt(account, text)
         return Target(number=number, endpoints=endpoints_of(number, around))
@@ -137,12 +140,11 @@ class OneSide:
         except InvalidRequest as exc:
             raise self.coded("cli") from exc
 
-    def logged_in(self, agents: Mapping[str, Agent], which: str, wanted: str) -> tuple[Target, ...]:
-        """Those of its targets that are logged in, or that are not."""
-        if wanted == "na":
-            return self.targets
-        state = {each: agent.web_login if which == "Web" else agent.call_login for each, agent in agents.items()}
-        return tuple(target for target in self.targets if state[target.agent_id] == (wanted == "yes"))
+    def anybody(self, agents: Mapping[str, Agent], *, web_only: bool = False) -> bool:
+        """Whether any of its agents is logged in as asked for, now."""
+        party = self.party(0)
+        party = replace(party, call_login=None) if web_only else party
+        return any(party.wants(agents[target.agent_id]) for target in self.targets)
 
     def party(self, queue_seconds: int) -> Party:
         """Who is to be reached."""
@@ -155,6 +157,8 @@ class OneSide:
             retries=self.retries,
             group_id=self.ids[0] if group else "",
             queue_seconds=queue_seconds if group else 0,
+            web_login=self.web_login,
+            call_login=self.call_login,
         )
 
 

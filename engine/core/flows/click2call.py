@@ -5,7 +5,7 @@ until the answer, so that the network hears nothing. Else a customer's leg enter
 """
 
 from engine.core import waiting
-from engine.core.call import Call
+from engine.core.call import QUEUE_TIMEOUT, Call
 from engine.core.causes import Disposition
 from engine.core.commands import Command, KeepPair, Mute, PlayToBridge, PlayTone, SaveIntent, StopRing, Unmute
 from engine.core.events import (
@@ -21,7 +21,7 @@ from engine.core.events import (
     TakenBack,
 )
 from engine.core.leg import Leg
-from engine.core.reach import QUEUE_TIMEOUT, found, reach, seek_again, stop_seeking, won
+from engine.core.reach import found, reach, seek_again, stop_seeking, won
 from engine.core.request import Side
 
 TONE_SECONDS = 3.0
