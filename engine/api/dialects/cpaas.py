@@ -11,6 +11,7 @@ from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatist
 from engine.core.causes import Disposition
 from engine.core.refusal import InvalidRequest, Refusal
 from engine.core.request import click2call
+from engine.errors import Unauthorised
 
 TEXT_LENGTH = 100
 REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
@@ -63,7 +64,9 @@ def identify(headers: Mapping[str, str], _: Body) -> Identity:
 
 def refuse(refusal: Refusal) -> tuple[int, Body]:
     """The document shows no error body: a message and `"success": "false"`, with a true HTTP status."""
-    return STATUS.get(refusal.code, 400), {"response": {"message": refusal.message, "success": "false"}}
+    # Who guesses is not told which part of it was right.
+    message = Unauthorised().message if isinstance(refusal, Unauthorised) else refusal.message
+    return STATUS.get(refusal.code, 400), {"response": {"message": message, "success": "false"}}
 
 
 # -- click2call ------------------------------------------------------------------------------
