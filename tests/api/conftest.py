@@ -1,6 +1,5 @@
 """The HTTP application on a real store, with a switch that notes what it is asked."""
 
-import hashlib
 import itertools
 import time
 from asyncio import AbstractEventLoop
@@ -14,7 +13,7 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from engine.accounts import Accounts
+from engine.accounts import Accounts, fingerprint
 from engine.api.app import Api, Keep, build
 from engine.api.dialects import DIALECTS
 from engine.api.door import Door
@@ -45,6 +44,7 @@ __all__ = [
 Client = TestClient[Any, Any]
 LOCKOUT_PER_MINUTE = 100
 PROXY = "127.0.0.9"
+USER_IDS = {"account_1": "101", "account_2": "102", "elsewhere": "103"}
 ROUTE = {
     "kind": "route",
     "account_id": "",
@@ -100,7 +100,7 @@ class ClockDouble:
 
 
 def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
-    """An applied account with the auth `secret of NAME`."""
+    """An applied account with the auth `secret of NAME` and the Sarv token `token of NAME`."""
     body = {
         "name": name,
         "region": "IN",
@@ -113,7 +113,13 @@ def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dic
         "calls_per_second": 100,
         "attempts_per_day": 0,
         "requests_per_destination": 0,
-        "credentials": {"cpaas": {"auth_sha256": hashlib.sha256(f"secret of {name}".encode()).hexdigest()}},
+        "credentials": {
+            "cpaas": {"auth_sha256": fingerprint(f"secret of {name}")},
+            "sarv_click2call": {
+                "user_id": USER_IDS.get(name, name),
+                "token_sha256": fingerprint(f"token of {name}"),
+            },
+        },
     }
     body |= more
     return {"kind": "account", "account_id": name, "id": name, "position": 0, "body": body}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.accounts import Accounts
-from engine.api.dialects import DIALECTS
+from engine.api.dialects.cpaas import DIALECT as CPAAS
 from engine.errors import AsteriskAway, StoreAway
 from engine.store.postgres import Store
 from tests.api.conftest import ROUTE, Client, SwitchDouble, account
@@ -18,7 +18,10 @@ from tests.store.test_store import ended, new_call, written
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
 CALL = {"agent_number": "919910000101", "caller_id": "15168148111", "destination_number": "919910000202"}
-ROUTES = [(each.method, each.path) for dialect in DIALECTS for each in dialect.operations]
+ROUTES = [(each.method, each.path) for each in CPAAS.operations]
+SARV_PATHS = ("/v2/clickToCall/para", "/clickToCall/v1/para")
+SARV_CALL = {"user_id": "101", "token": "token of account_1", "from": "9910000101", "to": "9910000202"}
+SARV_INVALID = {"message": "Invalid format", "status": "error", "code": "1539"}
 
 
 def refused(message: str) -> dict[str, Any]:
@@ -65,7 +68,7 @@ async def test_what_is_wrong_below_the_api_is_the_clients_error_too(client: Clie
 
 
 async def test_a_body_that_never_comes_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.api.app.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("engine.api.body.BODY_SECONDS", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     writer.write(
         b"POST /api/click2call HTTP/1.1\r\nHost: x\r\naccount: account_1\r\nauth: secret of account_1\r\n"
@@ -88,6 +91,44 @@ async def test_a_wrong_method_is_told_the_right_one(client: Client, method: str,
     reply = await client.request("GET" if method == "POST" else "POST", path)
     assert (reply.status, await reply.json()) == (405, refused("this URL does not take this method"))
     assert method in reply.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", SARV_PATHS)
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+async def test_a_method_that_sarv_has_not_is_told_the_right_ones(
+    client: Client, switch: SwitchDouble, path: str, method: str
+) -> None:
+    reply = await client.request(method, path, params=SARV_CALL)
+    assert (reply.status, await reply.json()) == (405, SARV_INVALID)
+    assert reply.headers["Allow"] == "GET,POST"
+    assert switch.started == []
+
+
+@pytest.mark.parametrize("path", ["/v2/clickToCall/", "/v2/clickToCall/parap", "/clickToCall/v3/para"])
+async def test_an_unknown_url_of_sarv_is_refused_in_its_words(client: Client, switch: SwitchDouble, path: str) -> None:
+    reply = await client.post(path, params=SARV_CALL)
+    assert (reply.status, await reply.json()) == (404, SARV_INVALID)
+    assert switch.started == []
+
+
+@pytest.mark.parametrize("path", SARV_PATHS)
+async def test_what_can_not_be_done_now_is_a_connection_issue_of_sarv(
+    client: Client, switch: SwitchDouble, path: str
+) -> None:
+    issue = {"message": "Connection Issue", "status": "error", "code": "1501"}
+    switch.live = 2
+    reply = await client.get(path, params=SARV_CALL)
+    assert (reply.status, reply.headers["Retry-After"], await reply.json()) == (429, "5", issue)
+    switch.failure = RuntimeError("a bug")
+    reply = await client.get(path, params=SARV_CALL)
+    assert (reply.status, reply.headers["Retry-After"], await reply.json()) == (503, "5", issue)
+    assert switch.started == []
+
+
+async def test_a_body_of_2_mb_is_too_large_for_sarv(client: Client, switch: SwitchDouble) -> None:
+    reply = await client.post(SARV_PATHS[0], params=SARV_CALL, data=io.BytesIO(b"from=" + b"9" * 2_000_000))
+    assert (reply.status, await reply.json()) == (413, SARV_INVALID)
+    assert switch.started == []
 
 
 async def test_an_unknown_url_is_refused_in_the_same_words(client: Client) -> None:

@@ -1,21 +1,32 @@
 """Who may use which route: a table over the router itself, so that a new route without a rule fails."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp import web
+from aiohttp import ClientSession, TCPConnector, web
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
-from engine.accounts import Accounts
+from engine.accounts import Accounts, fingerprint
 from engine.api.app import OPEN
 from engine.api.door import Door
 from engine.api.lockout import Lockout
 from engine.store.postgres import Store
-from tests.api.conftest import Client, SwitchDouble, application, client, clock, database_url, store, switch
+from tests.api.conftest import (
+    PROXY,
+    USER_IDS,
+    Client,
+    SwitchDouble,
+    application,
+    client,
+    clock,
+    database_url,
+    store,
+    switch,
+)
+from tests.dialects.sarv_document import MESSAGES
 from tests.store.test_store import ended, new_call, written
 
 __all__ = ["client", "clock", "database_url", "store", "switch"]
@@ -23,19 +34,34 @@ __all__ = ["client", "clock", "database_url", "store", "switch"]
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
 RIGHT = {"account": "account_1", "auth": "secret of account_1"}
-ANOTHER = {"account": "account_2", "auth": "secret of account_2"}
 STRANGERS = {
     "none": {"account": "", "auth": ""},
     "an account but no secret": {"account": "account_1", "auth": ""},
     "unknown account": {"account": "nobody", "auth": "secret of nobody"},
     "wrong": {"account": "account_1", "auth": "wrong"},
     "another account's secret": {"account": "account_1", "auth": "secret of account_2"},
-    "the fingerprint kept in its place": {
-        "account": "account_1",
-        "auth": hashlib.sha256(b"secret of account_1").hexdigest(),
-    },
+    "the fingerprint kept in its place": {"account": "account_1", "auth": fingerprint("secret of account_1")},
     "not ASCII": {"account": "account_1", "auth": "sécret"},
     "not from its addresses": {"account": "elsewhere", "auth": "secret of elsewhere"},
+    "another dialect's name and secret": {"account": "101", "auth": "token of account_1"},
+    "another dialect's secret": {"account": "account_1", "auth": "token of account_1"},
+}
+# The same strangers at Sarv's door, and what its document says to each.
+SARV_STRANGERS = {
+    "none": ({}, "1002"),
+    "blank": ({"user_id": " ", "token": " "}, "1002"),
+    "a token but no user": ({"token": "token of account_1"}, "1002"),
+    "a user but no token": ({"user_id": "101"}, "1014"),
+    "unknown user": ({"user_id": "999", "token": "token of account_1"}, "1013"),
+    "a user of another spelling": ({"user_id": "0101", "token": "token of account_1"}, "1013"),
+    "wrong": ({"user_id": "101", "token": "wrong"}, "1020"),
+    "another account's token": ({"user_id": "101", "token": "token of account_2"}, "1020"),
+    "the fingerprint kept in its place": ({"user_id": "101", "token": fingerprint("token of account_1")}, "1020"),
+    "not ASCII": ({"user_id": "101", "token": "tokén"}, "1020"),
+    "not from its addresses": ({"user_id": "103", "token": "token of elsewhere"}, "1013"),
+    "another dialect's name and secret": ({"user_id": "account_1", "token": "secret of account_1"}, "1013"),
+    "another dialect's secret": ({"user_id": "101", "token": "secret of account_1"}, "1020"),
+    "two users": ([("user_id", "999"), ("user_id", "101"), ("token", "token of account_1")], "1013"),
 }
 
 
@@ -46,21 +72,34 @@ class Rule:
     body: dict[str, Any] | None
     another: int = 200
     tells: bool = False
+    new: bool = False  # its answer is a new id each time
+    sarv: bool = False
+
+    def of(self, account: str) -> dict[str, Any]:
+        """The request, as that account makes it."""
+        if self.sarv:
+            proof = {"user_id": USER_IDS[account], "token": f"token of {account}"}
+            return {"params": {**(self.body or {}), **proof}, "headers": STRANGERS["none"]}
+        return {"json": self.body, "headers": {"account": account, "auth": f"secret of {account}"}}
 
 
 CALL = {"agent_number": "919910000101", "caller_id": "15168148111", "destination_number": "919910000202"}
 REQUEST_ID = "57362de4f0"  # account_1's only call
 DAYS = {"start_call_date": "2023-07-07", "end_call_date": "2023-07-07"}
+SARV = Rule({"from": "9910000101", "to": "9910000202"}, new=True, sarv=True)
 
 # Everybody's, without an account: nothing else is.
 OPEN_ROUTES = {(method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz", "/metrics")}
-CALLS = "/api/click2call"  # its answer is a new id each time
 CLOSED_ROUTES = {
-    ("POST", CALLS): Rule(CALL),
+    ("POST", "/api/click2call"): Rule(CALL, new=True),
     ("POST", "/api/get_cdr_by_request_id"): Rule({"request_id": REQUEST_ID}, another=404, tells=True),
     ("POST", "/api/get_cdr_by_date"): Rule(DAYS, tells=True),
     ("GET", "/api/get_cdr_statistics"): Rule(None, tells=True),
     ("GET", "/api/get_live_call_statistics"): Rule(None),
+    ("POST", "/v2/clickToCall/para"): SARV,
+    ("GET", "/v2/clickToCall/para"): SARV,
+    ("POST", "/clickToCall/v1/para"): SARV,
+    ("GET", "/clickToCall/v1/para"): SARV,
 }
 
 
@@ -71,6 +110,9 @@ def routes_of(app: web.Application) -> set[tuple[str, str]]:
 
 ROUTES = sorted(routes_of(application(None, SwitchDouble(), Door(accounts=Accounts(), lockout=Lockout(1)))))
 CLOSED = [route for route in ROUTES if route not in OPEN_ROUTES]
+# A route without a rule is in both: the rule is missed first, and no stranger may be answered there either.
+OF_SARV = [route for route in CLOSED if CLOSED_ROUTES.get(route, SARV).sarv]
+OF_CPAAS = [route for route in CLOSED if not CLOSED_ROUTES.get(route, Rule(None)).sarv]
 
 
 @pytest_asyncio.fixture(loop_scope="function", autouse=True)
@@ -90,7 +132,7 @@ async def test_every_rule_has_a_route() -> None:
 
 
 @pytest.mark.parametrize("who", STRANGERS)
-@pytest.mark.parametrize("route", CLOSED)
+@pytest.mark.parametrize("route", OF_CPAAS)
 async def test_no_route_answers_a_stranger(
     client: Client, switch: SwitchDouble, route: tuple[str, str], who: str
 ) -> None:
@@ -103,24 +145,49 @@ async def test_no_route_answers_a_stranger(
     assert switch.started == []
 
 
+@pytest.mark.parametrize("who", SARV_STRANGERS)
+@pytest.mark.parametrize("route", OF_SARV)
+async def test_no_route_of_sarv_answers_a_stranger(
+    client: Client, switch: SwitchDouble, route: tuple[str, str], who: str
+) -> None:
+    method, path = route
+    proof, code = SARV_STRANGERS[who]
+    asked = [*(CLOSED_ROUTES[route].body or {}).items(), *(proof.items() if isinstance(proof, dict) else proof)]
+    reply = await client.request(method, path, params=asked, headers=RIGHT)  # headers prove nothing here
+    assert reply.status == 200
+    assert await reply.json() == {"message": MESSAGES[code], "status": "error", "code": code}
+    assert switch.started == []
+
+
+@pytest.mark.parametrize("route", OF_SARV)
+async def test_sarv_lets_in_whom_a_trusted_proxy_names(client: Client, route: tuple[str, str]) -> None:
+    method, path = route
+    params = CLOSED_ROUTES[route].of("elsewhere")["params"]
+    connector = TCPConnector(local_addr=(PROXY, 0))
+    async with ClientSession(connector=connector, headers={"X-Forwarded-For": "192.0.2.7"}) as proxy:
+        reply = await proxy.request(method, client.make_url(path), params=params)
+        assert (await reply.json())["code"] == "200"
+    reply = await client.request(method, path, params=params, headers={"X-Forwarded-For": "192.0.2.7"})
+    assert (await reply.json())["code"] == "1013"
+
+
 @pytest.mark.parametrize("route", CLOSED)
 async def test_every_route_answers_its_own_account(client: Client, route: tuple[str, str]) -> None:
-    method, path = route
-    reply = await client.request(method, path, json=CLOSED_ROUTES[route].body, headers=RIGHT)
-    assert reply.status == 200, await reply.text()
+    reply = await client.request(*route, **CLOSED_ROUTES[route].of("account_1"))
+    text = await reply.text()
+    assert (reply.status, '"error"' in text) == (200, False), text
 
 
 @pytest.mark.parametrize("route", CLOSED)
 async def test_no_route_shows_an_account_what_is_anothers(client: Client, route: tuple[str, str]) -> None:
-    method, path = route
     rule = CLOSED_ROUTES[route]
-    before = await (await client.request(method, path, json=rule.body, headers=RIGHT)).text()
-    reply = await client.request(method, path, json=rule.body, headers=ANOTHER)
+    before = await (await client.request(*route, **rule.of("account_1"))).text()
+    reply = await client.request(*route, **rule.of("account_2"))
     assert reply.status == rule.another
     text = await reply.text()
     for of_account_1 in (REQUEST_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
-    assert (text != before) == rule.tells or path == CALLS
+    assert (text != before) == (rule.tells or rule.new)
 
 
 @pytest.mark.parametrize("route", sorted(OPEN_ROUTES))
@@ -165,3 +232,26 @@ async def test_there_is_no_other_way_to_a_route(client: Client, path: str) -> No
     url = URL(f"http://127.0.0.1:{client.port}{path}", encoded=True)
     async with client.session.get(url, headers=STRANGERS["none"]) as reply:
         assert reply.status in (401, 404)
+
+
+SARV_WAYS = (
+    "//v2/clickToCall/para",
+    "/v2//clickToCall/para",
+    "/V2/clicktocall/para",
+    "/v2/./clickToCall/para",
+    "/healthz/../v2/clickToCall/para",
+    "/v2/clickToCall%2fpara",
+    "/v2/clickToCall/para/",
+    "/v2/clickToCall/para;/healthz",
+    "/v2/clickToCall/para?/healthz",
+    "/clickToCall/v1/para%00/healthz",
+    "/clickToCall/v1/../../v2/clickToCall/para",
+)
+
+
+@pytest.mark.parametrize("path", SARV_WAYS)
+async def test_there_is_no_other_way_to_a_route_of_sarv(client: Client, switch: SwitchDouble, path: str) -> None:
+    url = URL(f"http://127.0.0.1:{client.port}{path}", encoded=True)
+    async with client.session.get(url, headers=RIGHT) as reply:
+        assert reply.status == 404 or (await reply.json())["code"] == "1002"
+    assert switch.started == []

@@ -18,6 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from engine.accounts import Accounts
 from engine.api.app import Api, build
 from engine.api.dialects import DIALECTS
+from engine.api.dialects.sarv import DIALECT as SARV
 from engine.api.door import Door
 from engine.api.lockout import Lockout
 from engine.ari.client import Ari
@@ -481,6 +482,31 @@ async def test_a_client_without_a_header_waits_for_the_first_answer(url: str) ->
         assert len({body for _, body, _ in answers}) == await engine.legs_created() == 1
 
 
+SARV_CALL = {"user_id": "101", "token": "token of account_1", "from": "9910000101", "to": "9910000202"}
+
+
+async def test_a_sarv_call_takes_a_key_too(engine: Engine, url: str) -> None:
+    answers = [await sarv_asked(engine) for _ in range(3)]
+    assert [(status, replayed) for status, _, replayed in answers] == [(200, None), (200, "true"), (200, "true")]
+    assert len({body for _, body, _ in answers}) == await engine.legs_created() == await rows(url, "calls") == 1
+    status, body, _ = await sarv_asked(engine, to="9910000303")
+    assert (status, body) == (422, b'{"message":"Invalid format","status":"error","code":"1539"}')
+    assert await rows(url, "calls") == 1
+
+
+async def test_a_sarv_call_without_a_key_is_the_same_for_a_while_where_the_account_wants_it(url: str) -> None:
+    async with running(url, same_request_seconds=5) as engine:
+        answers = await asyncio.gather(*(sarv_asked(engine, key=None) for _ in range(20)))
+        assert {status for status, _, _ in answers} == {200}
+        assert len({body for _, body, _ in answers}) == await engine.legs_created() == 1
+
+
+async def sarv_asked(engine: Engine, *, key: str | None = KEY, **change: str) -> tuple[int, bytes, str | None]:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    async with engine.client.post("/v2/clickToCall/para", params=SARV_CALL | change, headers=headers) as reply:
+        return reply.status, await reply.read(), reply.headers.get("Idempotent-Replayed")
+
+
 async def test_a_request_that_can_not_dial_takes_no_key(engine: Engine) -> None:
     headers = {"Idempotency-Key": "x" * 300}
     async with engine.client.get("/api/get_cdr_statistics", headers=headers) as reply:
@@ -489,4 +515,4 @@ async def test_a_request_that_can_not_dial_takes_no_key(engine: Engine) -> None:
 
 @pytest.mark.parametrize("operation", [each for d in DIALECTS for each in d.operations], ids=lambda each: each.path)
 async def test_an_operation_says_so_if_it_dials(operation: Any) -> None:
-    assert operation.dials == (operation.path == "/api/click2call")
+    assert operation.dials == (operation.path == "/api/click2call" or operation in SARV.operations)

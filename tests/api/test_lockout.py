@@ -128,6 +128,37 @@ async def test_a_right_secret_of_a_locked_out_address_is_refused_too(client: Cli
     assert await status(client, auth=right) == (200, "")
 
 
+async def sarv(client: Client, *, token: str, user_id: str = "101") -> tuple[int, str, str]:
+    """How Sarv's route answers: status, code, and after how many seconds to come back."""
+    reply = await client.get("/v2/clickToCall/para", params={"user_id": user_id, "token": token})
+    body = await reply.json()
+    assert body.keys() == {"message", "status", "code"}
+    assert body["status"] == "error"
+    return reply.status, body["code"], reply.headers.get("Retry-After", "")
+
+
+@asynchronous
+async def test_sarv_says_so_too_and_one_dialect_is_no_way_round_another(client: Client, clock: ClockDouble) -> None:
+    right = "token of account_1"
+    for attempt in range(LOCKOUT_PER_MINUTE):
+        if attempt % 3:
+            token, user_id, code = [(f"guess {attempt}", "101", "1020"), (right, "999", "1013")][attempt % 2]
+            assert await sarv(client, token=token, user_id=user_id) == (200, code, "")
+        else:
+            assert await status(client, auth=f"guess {attempt}") == (401, "")
+    assert await sarv(client, token=right) == (429, "1501", "60")
+    assert await sarv(client, token="wrong") == (429, "1501", "60")
+    assert await status(client, auth="secret of account_1") == (429, "60")
+    clock.seconds += 60
+    assert await sarv(client, token=right) == (200, "1521", "")
+
+
+@asynchronous
+async def test_a_right_token_with_wrong_parameters_locks_nobody_out(client: Client) -> None:
+    for _ in range(2 * LOCKOUT_PER_MINUTE):
+        assert await sarv(client, token="token of account_1") == (200, "1521", "")
+
+
 @asynchronous
 async def test_who_is_locked_out_is_logged_once_and_can_not_fill_the_disk(client: Client) -> None:
     with structlog.testing.capture_logs() as lines:

@@ -36,6 +36,12 @@ def labels(**values: str) -> frozenset[tuple[str, str]]:
     return frozenset(values.items())
 
 
+def refused(found: Samples, dialect: str) -> dict[str, float]:
+    """How many requests of a dialect were refused, by error code."""
+    told = [(dict(each), value) for (name, each), value in found.items() if "refused_total" in name]
+    return {each["code"]: value for each, value in told if each["dialect"] == dialect}
+
+
 def words(found: Iterable[tuple[str, frozenset[tuple[str, str]]]]) -> str:
     return " ".join(f"{name} {' '.join(value for _, value in each)}" for name, each in found)
 
@@ -70,8 +76,23 @@ async def test_refusals_are_counted_by_their_code(client: Client, switch: Switch
     for _ in range(2):
         await client.post("/api/click2call", json=CALL)
     found = await scraped(client)
-    codes = {dict(each)["code"]: value for (name, each), value in found.items() if "refused_total" in name}
-    assert codes == {"invalid_request": 1, "unauthorised": 1, "not_found": 1, "over_capacity": 2}
+    assert refused(found, "cpaas") == {"invalid_request": 1, "unauthorised": 1, "not_found": 1, "over_capacity": 2}
+    assert refused(found, "sarv_click2call") == {}
+
+
+async def test_refusals_of_another_dialect_are_its_own(client: Client, switch: SwitchDouble) -> None:
+    call = {"user_id": "101", "token": "token of account_1", "from": "9910000101", "to": "9910000202"}
+    wrong: list[dict[str, str]] = [{"token": "wrong"}, {"to": "x"}, {"to": "y"}]
+    for change in wrong:
+        await client.post("/v2/clickToCall/para", params=call | change)
+    await client.get("/clickToCall/v2/para", params=call)
+    switch.live = 2
+    await client.get("/clickToCall/v1/para", params=call)
+    found = await scraped(client)
+    sarv = {"unauthorised": 1, "invalid_request": 2, "not_found": 1, "over_capacity": 1}
+    assert (refused(found, "sarv_click2call"), refused(found, "cpaas")) == (sarv, {})
+    for secret in ("token of account_1", "9910000101", "account_1"):
+        assert secret not in words(found)
 
 
 async def test_what_does_not_answer_is_down(
