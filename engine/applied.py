@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from engine import sound
 from engine.core import account as core
 from engine.core import numbers, permit
-from engine.credentials import DIALECTS, kept
+from engine.credentials import DIALECTS, SECRETS, kept
 from engine.errors import InvalidRequest, Refusal, WrongConfig
 from engine.seal import Seal
 
@@ -205,6 +205,20 @@ class File(Item):
             {f"{kind} {item_id}" for kind, account, item_id in keys if keys.count((kind, account, item_id)) > 1}
         ):
             raise ValueError(f"given twice: {', '.join(double)}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_one_accounts(self) -> "File":
+        named: dict[tuple[str, str, str], str] = {}
+        for account in self.account:
+            for dialect, credential in account.credentials.items():
+                for name in credential.keys() - set(SECRETS):
+                    other = named.setdefault((dialect, name, credential[name]), account.id)
+                    if other != account.id:
+                        known = f"credentials.{dialect}.{name} {credential[name]}"
+                        raise ValueError(
+                            f"{known}: given to {other} and to {account.id}, and one account is known by it"
+                        )
         return self
 
 

@@ -11,6 +11,7 @@ from engine.errors import Unauthorised, WrongConfig
 from engine.seal import Seal
 
 SECRET = "5d0c2e0b7a9f4c1e"
+SEAL_KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 GOOD = """
 [[account]]
 id = "account_1"
@@ -139,6 +140,55 @@ def test_each_mistake_is_named(file: Path, old: str, new: str, words: str) -> No
     assert words in wrong.value.message
 
 
+TWO = """
+[[account]]
+id = "account_1"
+name = "Demo shop"
+region = "IN"
+credentials.{dialect} = {{ {name} = "101", {secret} = "env:AUTH_1" }}
+[[account]]
+id = "account_2"
+name = "Demo clinic"
+region = "IN"
+credentials.{other} = {{ {other_name} = "{user}", {other_secret} = "env:AUTH_2" }}
+"""
+SARV = {"dialect": "sarv_click2call", "name": "user_id", "secret": "token"}
+SARV_2 = {"other": "sarv_click2call", "other_name": "user_id", "other_secret": "token"}
+MOR = {"dialect": "mor", "name": "username", "secret": "api_secret_key"}
+VOICE_2 = {"other": "sarv_voice", "other_name": "username", "other_secret": "token"}
+MOR_2 = {"other": "mor", "other_name": "username", "other_secret": "api_secret_key"}
+
+
+@pytest.mark.parametrize(
+    ("names", "known"),
+    [(SARV | SARV_2, "credentials.sarv_click2call.user_id 101"), (MOR | MOR_2, "credentials.mor.username 101")],
+)
+def test_two_accounts_with_one_user_id_are_refused(
+    file: Path, monkeypatch: pytest.MonkeyPatch, names: dict[str, str], known: str
+) -> None:
+    monkeypatch.setenv("AUTH_2", SECRET[::-1])
+    file.write_text(TWO.format(**names, user="101"))
+    with pytest.raises(WrongConfig) as wrong:
+        applied.read(file, Seal(SEAL_KEY))
+    assert f"{known}: given to account_1 and to account_2, and one account is known by it" in wrong.value.message
+    assert SECRET not in wrong.value.message
+    file.write_text(TWO.format(**names, user="102"))
+    accounts = Accounts(Seal(SEAL_KEY))
+    accounts.replace(applied.read(file, Seal(SEAL_KEY)))
+    dialect, name = names["dialect"], names["name"]
+    for user, secret, account in (("101", SECRET, "account_1"), ("102", SECRET[::-1], "account_2")):
+        if dialect == "sarv_click2call":
+            assert accounts.authenticate(dialect, user, secret, known_by=name).account_id == account
+    with pytest.raises(Unauthorised):
+        accounts.authenticate(dialect, "101", SECRET[::-1], known_by=name)
+
+
+def test_the_same_name_in_two_dialects_is_two_names(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTH_2", SECRET[::-1])
+    file.write_text(TWO.format(**MOR | VOICE_2, user="101"))
+    assert [item["id"] for item in applied.read(file, Seal(SEAL_KEY))] == ["account_1", "account_2"]
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongConfig, match="No such file"):
         applied.read(tmp_path / "nothing.toml", Seal())
@@ -147,7 +197,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_secret_that_is_read_again_is_sealed_and_an_engine_opens_it(file: Path) -> None:
     mor = "credentials.mor = { username = 'demo', api_secret_key = 'env:AUTH_1' }\ncredentials.cpaas"
     file.write_text(GOOD.replace("credentials.cpaas", mor))
-    seal = Seal("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+    seal = Seal(SEAL_KEY)
     items = applied.read(file, seal)
     assert SECRET not in repr(items)
     assert applied.read(file, seal) == items, "the same file again is no change"
