@@ -4,3 +4,10 @@ from pathlib import Path
 
 LINES = (Path(__file__).parent / "sarv_codes.txt").read_text().splitlines()
 MESSAGES = {code: message for code, _, message in (line.partition(" ") for line in LINES)}
+SUCCESS = """
+{
+  "callid": "kn5skxr6161770885161627785",
+  "status": "success",
+  "code": "200"
+}
+"""
