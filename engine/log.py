@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 import time
+import warnings
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO
 
 import orjson
 import structlog
+from aiohttp import BadContentDispositionHeader
 
 SECRET = re.compile(r"auth|token|password|secret|otp", re.IGNORECASE)
 # What may move a terminal's cursor, hide text or break a line: C0, C1, line and paragraph separators, directions.
@@ -39,6 +41,7 @@ def configure() -> None:
     )
     logging.basicConfig(level=logging.WARNING, handlers=[Libraries()], force=True)
     logging.captureWarnings(True)
+    warnings.filterwarnings("ignore", category=BadContentDispositionHeader)  # its words are what a stranger sent
 
 
 class Libraries(logging.Handler):

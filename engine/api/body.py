@@ -15,7 +15,7 @@ BODY_SECONDS = 5
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
-# What aiohttp raises for a form that is none: RuntimeError for an unknown Content-Transfer-Encoding.
+# What aiohttp raises of a body; a RuntimeError is an encoding of a part that it does not know.
 UNREADABLE = (
     InvalidRequest,
     ValueError,

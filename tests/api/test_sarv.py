@@ -337,7 +337,7 @@ async def test_of_a_group_those_are_called_whom_the_filters_leave_in_its_order(
 
 
 async def test_a_group_is_one_by_one_whatever_the_strategy_says(customer: Customer) -> None:
-    """ "If toType is number or agent then to can have multiple values. In that case calling strategy can be defined." """
+    """ "If toType is number or agent then to can have multiple values. In that case [a] strategy can be defined." """
     assert (await customer.call(**TO_GROUP, toStrategy="TO_ALL")).customer.strategy == "one_by_one"
 
 
