@@ -12,8 +12,51 @@ from hypothesis import strategies as st
 from tests.live.engine import CALLER_ID
 
 BUSY = "919910073920"  # a row that ends a call at once, should one be placed
+BUSY_TOO = "919910073820"
 CALL = {"agent_number": BUSY, "caller_id": CALLER_ID, "destination_number": BUSY}
 DAYS = {"start_call_date": "2023-06-13", "end_call_date": "2023-06-17", "record_count": "5", "offset": "1"}
+
+# Sarv's proof stands among the parameters: whoever sends a request fills in the lab's.
+PROOF = {"user_id": "~USER~", "token": "~TOKEN~"}
+SARV, SARV_V1 = "/v2/clickToCall/para", "/clickToCall/v1/para"
+SARV_CALL = {**PROOF, "from": BUSY, "to": BUSY_TOO}
+SARV_NUMBERS = {
+    **SARV_CALL,
+    "fromType": "Number",
+    "toType": "Number",
+    "fromStrategy": "ONE_BY_ONE",
+    "toStrategy": "TO_ALL",
+    "fromRingTime": "5",
+    "toRingTime": "5",
+    "timeLimit": "5",
+    "timeLimitHangup": "true",
+    "timeLimtAlert": "1,2",
+    "fromRetryCount": "0",
+    "toRetryCount": "0",
+    "fromCLI": CALLER_ID,
+    "toCLI": CALLER_ID,
+    "dndFilter": "both",
+    "mode": "live",
+}
+SARV_GROUP = {
+    **SARV_CALL,
+    "toType": "Group",
+    "to": "301",
+    "timeLimit": "5",
+    "timeLimtAlert": "1,2",
+    "alertAudio": "1610448601_84.wav",
+    "ringTone": "1610448601_84.wav",
+    "fromWebLogin": "na",
+    "fromCallLogin": "na",
+    "toWebLogin": "na",
+    "toCallLogin": "na",
+    "sticky": "yes",
+    "stickyTimeType": "day",
+    "stickyTimeValue": "1",
+    "stickyAgentBusy": "retrySame",
+    "queueTimeout": "1",
+    "mode": "developer",
+}
 
 # Every parameter that the vendor's document names, by route, with a value that is taken.
 FIELDS: dict[tuple[str, str], dict[str, str]] = {
@@ -22,6 +65,10 @@ FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/get_cdr_by_date"): DAYS,
     ("GET", "/api/get_cdr_statistics"): {},
     ("GET", "/api/get_live_call_statistics"): {},
+    ("POST", SARV): SARV_NUMBERS,
+    ("GET", SARV): SARV_GROUP,
+    ("POST", SARV_V1): SARV_CALL,
+    ("GET", SARV_V1): SARV_CALL,
     ("GET", "/healthz"): {},
     ("HEAD", "/healthz"): {},
     ("GET", "/readyz"): {},
@@ -183,7 +230,18 @@ def each_text_in_each_field() -> Iterator[Hostile]:
     """Every text in every documented field, all else good: what a careless check of that field would let through."""
     for (method, path), good in FIELDS.items():
         for name, text in product(good, TEXTS):
-            yield Hostile(method, path.encode(), json.dumps(good | {name: text}).encode())
+            if name in PROOF and (method, path) != ("POST", SARV):
+                continue
+            spoilt = good | {name: text}
+            if method == "GET" and good:
+                yield Hostile(method, path.encode() + _query(spoilt), b"")
+            else:
+                yield Hostile(method, path.encode(), json.dumps(spoilt).encode())
+
+
+def _query(fields: dict[str, Any]) -> bytes:
+    """The fields as a query."""
+    return b"?" + "&".join(f"{name}={quote(str(value), errors='replace')}" for name, value in fields.items()).encode()
 
 
 @st.composite
@@ -205,8 +263,7 @@ def requests(draw: st.DrawFn, routes: list[tuple[str, str]]) -> Hostile:
         case 0:
             target = draw(RAW_PATHS)
         case 1:
-            target += (
-                b"?"
-                + "&".join(f"{name}={quote(str(value), errors='replace')}" for name, value in body.items()).encode()
-            )
+            target += _query(body)
+        case 2 if good.keys() >= PROOF.keys():
+            target, raw = target + _query(good), b""
     return Hostile(method, target, raw, headers)

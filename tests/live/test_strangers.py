@@ -93,7 +93,13 @@ class Watch:
     def places(self) -> dict[str, str]:
         """What stands behind the names in the texts."""
         port = self.listener.getsockname()[1]
-        return {"~HOST~": f"127.0.0.1:{port}", "~URL~": f"http://127.0.0.1:{port}", "~SECRET~": self.secret}
+        return {
+            "~HOST~": f"127.0.0.1:{port}",
+            "~URL~": f"http://127.0.0.1:{port}",
+            "~SECRET~": self.secret,
+            "~USER~": settings()["SARV_USER_ID"],
+            "~TOKEN~": settings()["SARV_TOKEN"],
+        }
 
     def fetched(self) -> bool:
         """Whether anybody connected to the address in the texts."""
@@ -197,7 +203,7 @@ def test_whatever_is_sent_nobody_else_is_dialled_nothing_is_fetched_and_nothing_
         assert not watch.fetched()
         lines = watch.logged()
         assert leaks(lines, watch.secret) == []
-        assert settings()["CPAAS_AUTH"] not in "\n".join(lines)
+        assert not [name for name in ("CPAAS_AUTH", "SARV_TOKEN") if settings()[name] in "\n".join(lines)]
         assert not [line for line in lines if '"level":"error"' in line]
         assert watch.invites.sent, "no call was placed: the fields were not what they are thought to be"
     assert {200, 400, 401, 404} <= statuses.keys(), statuses
@@ -222,6 +228,35 @@ def test_a_request_that_is_no_http_leaves_no_secret_in_the_log(head: bytes) -> N
         assert answered(head.replace(b"SECRET", watch.secret.encode())) in (400, 401)
         time.sleep(LOG_SECONDS)
         assert leaks(watch.logged(), watch.secret) == []
+
+
+def multipart(part: bytes) -> bytes:
+    """A request of Sarv's with this head of a part in its body."""
+    body = b"--B\r\n" + part + b"\r\n\r\n919910073920\r\n--B--\r\n"
+    head = b"POST /v2/clickToCall/para?user_id=planted0123 HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n" % len(body)
+    return head + b"Content-Type: multipart/form-data; boundary=B\r\n\r\n" + body
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /v2/clickToCall/para?user_id=101&token=planted0123 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /clickToCall/v1/para?token=planted0123&user_id=planted0123 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v2/clickToCall/para?user_id=101&token=planted0123%ff%00&to=planted0123 HTTP/1.1\r\nHost: x\r\n\r\n",
+        multipart(b'Content-Disposition: form-data; name="planted0123'),
+        multipart(b"Content-Disposition: form-data; planted0123"),
+        multipart(b'Content-Disposition: form-data; name="to"\r\nContent-Transfer-Encoding: planted0123'),
+        multipart(b'Content-Disposition: form-data; name="to"\r\nContent-Type: text/plain; charset=planted0123'),
+        multipart(b"planted0123"),
+    ],
+)
+def test_what_is_wrong_with_a_request_of_sarv_leaves_no_secret_in_the_log(request_: bytes) -> None:
+    with watching() as watch:
+        assert answered(request_) == 200
+        time.sleep(LOG_SECONDS)
+        lines = watch.logged()
+        assert leaks(lines, "planted0123") == []
+        assert not [line for line in lines if '"level":"info"' not in line]
 
 
 async def originate(endpoint: str) -> None:
