@@ -57,7 +57,7 @@ class Call:
     ended_by: str | None = None
     digits: str = ""
     seeking: dict[Side, float] = field(default_factory=dict)  # whose free agents are waited for, since when
-    sought_at: dict[Side, float] = field(default_factory=dict)  # when an agent of that side was first asked for
+    sought_since: dict[Side, float] = field(default_factory=dict)  # when an agent of that side was first asked for
     gave_up: str = ""  # why a party could not be reached, where no leg would tell
     hears: str = ""  # what is played to the agent's party while it waits (`core.waiting`)
     plays: int = 0  # playbacks so far

@@ -21,7 +21,7 @@ def reach(call: Call, side: Side) -> list[c.Command] | None:
         case hunt.Ring(tries):
             return _place(call, side, tries)
         case hunt.Seek(targets, every):
-            since = call.seeking[side] = call.sought_at.setdefault(side, call.now)
+            since = call.seeking[side] = call.sought_since.setdefault(side, call.now)
             if party.queue_seconds:
                 call.deadlines[QUEUE + side] = since + party.queue_seconds
             return [c.SeekAgent(side=side, targets=targets, every=every, since=since)]

@@ -25,7 +25,7 @@ CALL_FACTS = (
     "digits",
     "deadlines",
     "seeking",
-    "sought_at",
+    "sought_since",
     "gave_up",
     "hears",
     "plays",
@@ -45,7 +45,7 @@ def call_row(call: Call, *, node: str) -> Row:
         members=sorted(call.members),
         deadlines=dict(call.deadlines),  # as they are now
         seeking=dict(call.seeking),
-        sought_at=dict(call.sought_at),
+        sought_since=dict(call.sought_since),
         permit=_permit_row(call.permit),
         ended_at=call.ended_at,
     )

@@ -8,7 +8,7 @@ WITH new_calls AS (
         bridged_at = excluded.bridged_at, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
         release_reason = excluded.release_reason, bridge = excluded.bridge, bridge_open = excluded.bridge_open,
         members = excluded.members, digits = excluded.digits, deadlines = excluded.deadlines,
-        permit = excluded.permit, seeking = excluded.seeking, sought_at = excluded.sought_at, gave_up = excluded.gave_up, hears = excluded.hears,
+        permit = excluded.permit, seeking = excluded.seeking, sought_since = excluded.sought_since, gave_up = excluded.gave_up, hears = excluded.hears,
         plays = excluded.plays, played_at = excluded.played_at
         WHERE known.account_id = excluded.account_id AND known.requested_at = excluded.requested_at
     RETURNING call_id

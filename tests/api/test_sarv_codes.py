@@ -212,6 +212,7 @@ TABLE: list[tuple[str, dict[str, Any]]] = [
     ("1545 timeLimitAlert invalid", {"timeLimtAlert": "20"}),  # without timeLimit
     ("1545 timeLimitAlert invalid", {"timeLimit": "300", "timeLimtAlert": "20,soon"}),
     ("1545 timeLimitAlert invalid", {"timeLimit": "300", "timeLimitAlert": "-20"}),
+    ("1545 timeLimitAlert invalid", {"timeLimit": "300", "timeLimtAlert": ",".join(map(str, range(1, 22)))}),
     (
         "1546 alertAudio invalid announcement id",
         {"timeLimit": "300", "timeLimtAlert": "20", "alertAudio": "1610448601_99.wav"},

@@ -188,3 +188,14 @@ def test_any_hunt_ends_and_never_rings_more_often_or_in_another_order_than_it_ma
     for leg in legs:
         earlier = [each for each in legs if each.target == leg.target and each.attempt == leg.attempt - 1]
         assert all(each.worth_a_retry for each in earlier[-1:])
+
+
+def test_each_telephone_of_a_fork_that_was_cut_off_gets_its_one_new_leg() -> None:
+    party = party_of("1", "2", strategy="to_all")
+    legs: list[Leg] = []
+    found = step(party, legs, 0.0)
+    assert isinstance(found, hunt.Ring)
+    rung(party, legs, found.tries)
+    for leg in legs:
+        ended(leg, CUT_OFF, at=1.0)
+    assert step(party, legs, 1.0) == found

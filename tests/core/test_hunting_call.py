@@ -220,3 +220,33 @@ def test_what_is_safe_to_repeat_is_repeated_after_a_restart() -> None:
         KEPT,
         c.Play(leg="a1", media=TONE, playback=2),
     ]
+
+
+def test_who_gives_up_in_the_queue_was_not_answered() -> None:
+    call = begun(customer=party("1001", agents=True, queue_seconds=60))
+    call.note(e.Ended(leg="a1", at=145, cause=16))
+    record = cdr(call, node="n1")
+    assert (record.disposition, record.answered_at, record.billsec, record.ended_by) == ("CANCEL", None, 0.0, "agent")
+
+
+def test_a_queue_that_ended_in_vain_says_so_though_one_was_rung() -> None:
+    call = begun(customer=party("1001", "1002", agents=True, queue_seconds=60))
+    call.note(e.AgentsFree(side="customer", targets=(0,), at=106))
+    call.note(e.Created(leg="b1", at=106.1))
+    call.note(e.Ended(leg="b1", at=107, cause=17, sip_code=486))
+    call.note(e.DeadlinePassed(name="queue:customer", at=165))
+    call.note(e.DeadlinePassed(name="tone", at=168))
+    call.note(e.Ended(leg="a1", at=168.1, cause=16))
+    assert (cdr(call, node="n1").disposition, cdr(call, node="n1").reason) == ("NOANSWER", "queue_timeout")
+
+
+def test_of_agents_that_did_not_answer_the_last_one_tells() -> None:
+    call = call_of(request_of(agent=party("1001", "1002", agents=True)))
+    call.start(100.0)
+    call.note(e.AgentsFree(side="agent", targets=(0,), at=100))
+    call.note(e.Created(leg="a1", at=100.1))
+    call.note(e.DeadlinePassed(name="ring:a1", at=120.1))
+    call.note(e.Ended(leg="a1", at=120.2, cause=19))
+    call.note(e.AgentsFree(side="agent", targets=(), at=120.2))
+    record = cdr(call, node="n1")
+    assert (record.disposition, record.dialed_number) == ("NOANSWER", "1001")

@@ -207,3 +207,17 @@ async def test_the_verdict_stands_on_the_calls_row(store: Store) -> None:
     assert row["permit"] == {"allowed": True, "reason": "allowed", "words": "it may be dialled"}
     before = {**row, "permit": None}  # written by the version before
     assert restore(before, legs, flow=click2call, now=call.now) == call
+
+
+async def test_a_number_counts_wherever_it_stands_in_a_list(store: Store) -> None:
+    gate = gate_of(store, replace(ACCOUNT, requests_per_destination=1))
+    assert await asked(gate, store, call_to(party_of("919910000301"))) is None
+    both = replace(CUSTOMER, targets=party_of("919910000302").targets + party_of("919910000301").targets)
+    assert isinstance(await asked(gate, store, call_to(both)), OverCapacity)
+
+
+async def test_of_a_group_whoever_may_be_dialled_is_enough(store: Store) -> None:
+    gate = gate_of(store)
+    jamaica, delhi = (replace(party_of(each).targets[0], agent_id=each) for each in ("18765551234", "919910020101"))
+    assert await asked(gate, store, call_to(replace(CUSTOMER, targets=(jamaica, delhi)))) is None
+    assert isinstance(await asked(gate, store, call_to(replace(CUSTOMER, targets=(jamaica,)))), NotPermitted)

@@ -21,7 +21,7 @@ def upgrade() -> None:
         """
         ALTER TABLE calls
             ADD COLUMN seeking jsonb NOT NULL DEFAULT '{}',
-            ADD COLUMN sought_at jsonb NOT NULL DEFAULT '{}',
+            ADD COLUMN sought_since jsonb NOT NULL DEFAULT '{}',
             ADD COLUMN gave_up text NOT NULL DEFAULT '',
             ADD COLUMN hears text NOT NULL DEFAULT '',
             ADD COLUMN plays integer NOT NULL DEFAULT 0,
