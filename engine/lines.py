@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class Lines:
-    """By call id. `ended` and `bridged` calls are told of through `changed`, after all else is kept up."""
+    """By call id. `changed` is called whenever a call has taken an event in, after all else has kept up with it."""
 
     def __init__(
         self, ari: Ari, store: Store, tasks: asyncio.TaskGroup, *, node: str, gate: Gate, changed: Callable[[], None]
