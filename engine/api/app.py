@@ -147,7 +147,8 @@ def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Requ
         account = request[ACCOUNT]
         body = request.get(BODY)
         if body is None:
-            body = as_json(await read(request)) if request.method != "GET" else {}
+            body = as_json(await read(request)) if request.method != "GET" else dict(request.query)
+        body |= request.match_info
         around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
 
         def words(found: Any) -> Answer:

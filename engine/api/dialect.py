@@ -25,6 +25,7 @@ class Surroundings:
 class Operation:
     """One route. `parse` raises `InvalidRequest`; `reply` words the answer to what was asked.
 
+    What stands in the path's braces is in the body under that name, and so is a GET's query.
     One that `dials` asks for calls: it takes an idempotency key.
     """
 
@@ -53,6 +54,7 @@ class Dialect:
     A request's body is a JSON object; with `gather` it is made of the pairs of names and values that stand in its
     query and its body, whether all of that could be read, and is there when the sender is identified. `known_by` is
     the field of an account's credential that `identify` names the account by; without it, it is the account's id.
+    `credential` is the dialect whose credential proves it, where that is not its own.
     """
 
     name: str
@@ -62,3 +64,4 @@ class Dialect:
     refuse: Callable[[Refusal], tuple[int, Body]]
     gather: Gather | None = None
     known_by: str = ""
+    credential: str = ""

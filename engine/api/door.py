@@ -40,7 +40,7 @@ class Door:
         """The account that asks. Raises `Unauthorised`."""
         try:
             account = self.accounts.authenticate(
-                dialect.name, identity.account_id, identity.secret, known_by=dialect.known_by
+                dialect.credential or dialect.name, identity.account_id, identity.secret, known_by=dialect.known_by
             )
             if account.allowed_ips and not address.within(source, account.allowed_ips):
                 raise UnknownAccount

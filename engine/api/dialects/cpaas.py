@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import Any
 
 from engine.api.dialect import Body, Dialect, Identity, Operation, Surroundings
+from engine.api.statuses import status
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
 from engine.core.causes import Disposition
 from engine.core.refusal import InvalidRequest, Refusal
@@ -22,24 +23,6 @@ LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
 
 RECORDING_OPTIONS = ("both", "agent", "customer", "on", "off")
 TRANSCRIPT_OPTIONS = ("on", "off")
-
-# What is refused, by error code, with which HTTP status; anything else is a bad request.
-STATUS = {
-    "unauthorised": 401,
-    "not_found": 404,
-    "wrong_method": 405,
-    "in_flight": 409,
-    "too_large": 413,
-    "key_reused": 422,
-    "locked_out": 429,
-    "over_capacity": 429,
-    "unavailable": 503,
-    "stopped": 503,
-    "store_away": 503,
-    "asterisk_away": 503,
-    "not_owner": 503,
-    "draining": 503,
-}
 
 STATISTICS = {
     "answer_calls": Disposition.ANSWER,
@@ -66,7 +49,7 @@ def refuse(refusal: Refusal) -> tuple[int, Body]:
     """The document shows no error body: a message and `"success": "false"`, with a true HTTP status."""
     # Who guesses is not told which part of it was right.
     message = Unauthorised().message if isinstance(refusal, Unauthorised) else refusal.message
-    return STATUS.get(refusal.code, 400), {"response": {"message": message, "success": "false"}}
+    return status(refusal), {"response": {"message": message, "success": "false"}}
 
 
 # -- click2call ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from engine.api.dialect import Body, Dialect, Identity, Operation, Surroundings
 from engine.api.dialects.sarv_codes import CODES, CONNECTION_ISSUE, INVALID_FORMAT, Coded
 from engine.api.dialects.sarv_params import PARAMS, Params
 from engine.api.dialects.sarv_reading import Reading
+from engine.api.statuses import status
 from engine.core.asks import Ask, StartCall
 from engine.core.refusal import NotPermitted, Refusal
 from engine.errors import AgentUnavailable, DndAway, DndListed, NoSecret, UnknownAccount
@@ -17,22 +18,6 @@ from engine.errors import AgentUnavailable, DndAway, DndListed, NoSecret, Unknow
 PATHS = ("/v2/clickToCall/para", "/clickToCall/v1/para")
 NO_USER_ID, UNKNOWN_USER, NO_TOKEN, WRONG_TOKEN = "1002", "1013", "1014", "1020"
 
-# Refusals that keep their HTTP status in every dialect; whatever is not here is answered with 200.
-STATUS = {
-    "wrong_method": 405,
-    "not_found": 404,
-    "in_flight": 409,
-    "too_large": 413,
-    "key_reused": 422,
-    "locked_out": 429,
-    "over_capacity": 429,
-    "unavailable": 503,
-    "stopped": 503,
-    "store_away": 503,
-    "asterisk_away": 503,
-    "not_owner": 503,
-    "draining": 503,
-}
 OF_SIDE = {
     (DndListed, "agent"): "1573",
     (DndListed, "customer"): "1574",
@@ -96,7 +81,8 @@ def reply(call_id: str) -> Body:
 def refuse(refusal: Refusal) -> tuple[int, Body]:
     """The document's error: a message and its code, with HTTP status 200 for whatever is the customer's doing."""
     code = _code(refusal)
-    return STATUS.get(refusal.code, 200), {"message": CODES[code].message, "status": "error", "code": code}
+    http_status = 200 if refusal.code == "unauthorised" else status(refusal, otherwise=200)
+    return http_status, {"message": CODES[code].message, "status": "error", "code": code}
 
 
 def _code(refusal: Refusal) -> str:
@@ -115,7 +101,7 @@ def _code(refusal: Refusal) -> str:
             return "1555" if reason == "caller_id" else "1574" if reason == "dnd" else "1509"
     if refusal.code == "unauthorised":
         return WRONG_TOKEN
-    return CONNECTION_ISSUE if STATUS.get(refusal.code, 400) in (429, 503) else INVALID_FORMAT
+    return CONNECTION_ISSUE if status(refusal) in (429, 503) else INVALID_FORMAT
 
 
 DIALECT = Dialect(

@@ -1,0 +1,24 @@
+"""Our own API under `/v1`: headers `account` and `auth` as in the CPaaS suite's, JSON, errors with a code."""
+
+from engine.api.dialect import Body, Dialect
+from engine.api.dialects import cpaas
+from engine.api.statuses import status
+from engine.core.refusal import Refusal
+from engine.errors import Unauthorised
+
+
+def refuse(refusal: Refusal) -> tuple[int, Body]:
+    """`{"error": {"code", "message", "param", "request_id"}}`; null where there is none."""
+    message = Unauthorised().message if isinstance(refusal, Unauthorised) else refusal.message
+    error = {"code": refusal.code, "message": message, "param": refusal.param, "request_id": None}
+    return status(refusal), {"error": error}
+
+
+DIALECT = Dialect(
+    name="native",
+    prefix="/v1/",
+    credential="cpaas",
+    identify=cpaas.identify,
+    refuse=refuse,
+    operations=(),
+)

@@ -1,0 +1,26 @@
+"""The HTTP status of each refusal, by its error code, wherever a dialect's document does not say another."""
+
+from engine.core.refusal import Refusal
+
+BAD_REQUEST = 400
+STATUSES = {
+    "unauthorised": 401,
+    "wrong_method": 405,
+    "not_found": 404,
+    "in_flight": 409,
+    "too_large": 413,
+    "key_reused": 422,
+    "locked_out": 429,
+    "over_capacity": 429,
+    "unavailable": 503,
+    "stopped": 503,
+    "store_away": 503,
+    "asterisk_away": 503,
+    "not_owner": 503,
+    "draining": 503,
+}
+
+
+def status(refusal: Refusal, *, otherwise: int = BAD_REQUEST) -> int:
+    """The status to refuse with; `otherwise` where the fault is in what was asked."""
+    return STATUSES.get(refusal.code, otherwise)
