@@ -38,7 +38,7 @@ class Patience:
 
 
 class Polly:
-    """Speaks with Polly's voices. boto3 is loaded when it first does so, for it is 30 MB of memory."""
+    """Speaks with Polly's voices. boto3 is loaded when it first does so, for it is 20 MB of memory."""
 
     name = "polly"
 
