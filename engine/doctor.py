@@ -207,7 +207,7 @@ async def _zones() -> str:
 
 
 async def _voices(settings: Settings) -> str:
-    voices = cast(settings.voices, region=settings.aws_region, environment=os.environ, home=Path.home())
+    voices = cast(settings.voices, region=settings.aws_region, at_once=1, environment=os.environ, home=Path.home())
     for voice in voices:
         try:
             await voice.speak("one", Manner())

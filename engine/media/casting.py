@@ -15,12 +15,17 @@ IN_ENVIRONMENT = ({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}, {"AWS_WEB_IDEN
 IN_FILES = {"aws_access_key_id", "credential_process", "role_arn", "sso_session", "sso_start_url", "login_session"}
 
 
-def cast(setting: Setting, *, region: str, environment: Mapping[str, str], home: Path) -> tuple[Voice, ...]:
-    """The voices that the setting asks for: Polly first, where it is wanted or there is a key; eSpeak behind it."""
+def cast(
+    setting: Setting, *, region: str, at_once: int, environment: Mapping[str, str], home: Path
+) -> tuple[Voice, ...]:
+    """The voices that the setting asks for: Polly first, where it is wanted or there is a key; eSpeak behind it.
+
+    `at_once` is the studio's: so many texts does each of them have to be able to speak at the same time.
+    """
     espeak = Espeak()
     if setting == "espeak" or (setting == "auto" and not has_key(environment, home)):
         return (espeak,)
-    return (Polly(region=region), espeak)
+    return (Polly(region=region, threads=at_once), espeak)
 
 
 def has_key(environment: Mapping[str, str], home: Path) -> bool:

@@ -11,7 +11,6 @@ from engine.core.speech import Manner
 from engine.errors import VoiceAway, VoiceFailed
 from engine.media.ssml import ssml
 
-THREADS = 4
 CHUNK_BYTES = 8192
 LONGEST_SECONDS = 600
 LARGEST_BYTES = 2 * 8000 * LONGEST_SECONDS
@@ -38,14 +37,18 @@ class Patience:
 
 
 class Polly:
-    """Speaks with Polly's voices. boto3 is loaded when it first does so, for it is 20 MB of memory."""
+    """Speaks with Polly's voices, up to `threads` texts at once; others wait, and lose patience meanwhile.
+
+    boto3 is loaded when it first speaks, for it is 20 MB of memory.
+    """
 
     name = "polly"
 
-    def __init__(self, *, region: str = "", patience: Patience | None = None) -> None:
+    def __init__(self, *, region: str = "", threads: int = 4, patience: Patience | None = None) -> None:
         self._region = region
         self._patience = patience or Patience()
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="polly")
+        self._count = threads
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="polly")
         self._client: asyncio.Future[Any] | None = None
 
     async def speak(self, text: str, manner: Manner) -> bytes:
@@ -78,7 +81,7 @@ class Polly:
             connect_timeout=self._patience.connect_seconds,
             read_timeout=self._patience.read_seconds,
             retries={"total_max_attempts": self._patience.attempts, "mode": "standard"},
-            max_pool_connections=THREADS,
+            max_pool_connections=self._count,
         )
         try:
             return boto3.session.Session().client("polly", region_name=self._region or None, config=config)

@@ -12,7 +12,7 @@ KEY = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
 
 
 def names(setting: Setting, environment: dict[str, str], home: Path) -> list[str]:
-    return [voice.name for voice in cast(setting, region="", environment=environment, home=home)]
+    return [voice.name for voice in cast(setting, region="", at_once=4, environment=environment, home=home)]
 
 
 def test_polly_comes_first_where_there_is_a_key(tmp_path: Path) -> None:
