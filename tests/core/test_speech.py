@@ -169,7 +169,9 @@ def test_a_voice_without_the_engine_asked_for_speaks_with_the_one_it_has() -> No
     assert (made.tts_engine, made.pitch) == ("neural", "medium")
     assert len(warnings) == 2
     assert manner(voice="Kajal") == (Manner(voice="Kajal", language_code="en-IN", tts_engine="neural"), ())
-    assert manner(voice="Tiffany")[0].tts_engine == "generative"
+    made, warnings = manner(voice="Tiffany", pitch="high")
+    assert (made.tts_engine, made.pitch) == ("generative", "medium")
+    assert warnings == ("pitch: the generative engine has medium only",)
 
 
 # ── the parts ───────────────────────────────────────────────────────────────

@@ -30,12 +30,13 @@ class Refused(Exception):
 
 
 class StandIn:
-    """Answers POST /v1/speech. `trouble` is what it does wrong, to all but the first `spares` requests."""
+    """Answers POST /v1/speech. `trouble` is what it does wrong, `times` times, after the first `spares` requests."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.trouble = ""
         self.spares = 0
+        self.times = 1_000_000
         self.seconds = 0.0  # how long it thinks
         self.now = self.most = 0  # requests at once
         self._stalled = asyncio.Event()
@@ -80,7 +81,7 @@ class StandIn:
         self._parse(asked["Text"], engine)
 
     def _troubled(self) -> bool:
-        return bool(self.trouble) and len(self.requests) > self.spares
+        return bool(self.trouble) and self.spares < len(self.requests) <= self.spares + self.times
 
     def _parse(self, ssml: str, engine: str) -> None:
         try:
@@ -100,12 +101,21 @@ class StandIn:
         if trouble == "cut":
             response.content_length = len(samples)
         await response.prepare(request)
+        if trouble == "trickling":
+            await self._trickle(response, samples)
         await response.write(samples if trouble not in ("stalled", "cut") else samples[: len(samples) // 2])
         if trouble == "stalled":
             await self._stalled.wait()
         if trouble in ("stalled", "cut") and request.transport:
             request.transport.abort()
         return response
+
+    async def _trickle(self, response: web.StreamResponse, samples: bytes) -> None:
+        for place in range(0, len(samples), 100):
+            if self._stalled.is_set():
+                return
+            await response.write(samples[place : place + 100])
+            await asyncio.sleep(0.1)
 
 
 def _spoken(ssml: str) -> bytes:

@@ -1,6 +1,5 @@
 """Polly over its own HTTP API: what it is asked, and that nothing it does wrong is more than `VoiceFailed`."""
 
-import asyncio
 import time
 
 import pytest
@@ -13,7 +12,7 @@ from tests.media.sounds import RATE
 
 DEFAULTS = Manner()
 SECRET = "correct horse battery staple"
-SHORT = Patience(connect_seconds=1, read_seconds=0.5, whole_seconds=2, attempts=2)
+SHORT = Patience(connect_seconds=1, read_seconds=2, whole_seconds=20, attempts=2)
 
 
 async def failing(patience: Patience = SHORT, manner: Manner = DEFAULTS) -> VoiceFailed:
@@ -95,12 +94,9 @@ async def test_throttling_is_tried_again_and_then_given_up(polly: StandIn) -> No
 
 @pytest.mark.asyncio
 async def test_one_refusal_for_haste_is_not_heard(polly: StandIn) -> None:
-    polly.trouble, polly.spares = "throttled", 0
-    speaking = asyncio.create_task(Polly().speak("Hello", Manner()))
-    while not polly.requests:
-        await asyncio.sleep(0.01)
-    polly.trouble = ""
-    assert await speaking
+    polly.trouble, polly.times = "throttled", 1
+    assert await Polly().speak("Hello", Manner())
+    assert len(polly.requests) == 2
 
 
 @pytest.mark.asyncio
@@ -196,3 +192,20 @@ async def test_after_a_failure_to_begin_the_next_text_tries_again(
         await voice.speak("Hello", Manner())
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert await voice.speak("Hello", Manner())
+
+
+@pytest.mark.asyncio
+async def test_an_answer_that_trickles_holds_nobody_up(polly: StandIn) -> None:
+    polly.trouble = "trickling"
+    began = time.monotonic()
+    exc = await failing(Patience(read_seconds=5, whole_seconds=1))
+    assert isinstance(exc, VoiceAway)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.asyncio
+async def test_an_answer_without_an_end_is_refused(polly: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.media.polly.LARGEST_BYTES", 16_000)
+    exc = await failing()
+    assert "speaks for longer" in exc.message
+    assert not isinstance(exc, VoiceAway)

@@ -13,11 +13,10 @@ from structlog.testing import capture_logs
 from engine import sound
 from engine.core.speech import WRITING_PAUSE_SECONDS, Manner, Pause, Text, Volume, spoken
 from engine.errors import VoiceAway, VoiceFailed
-from engine.media import studio as studio_module
 from engine.media.cache import Cache, name_of
 from engine.media.espeak import Espeak
 from engine.media.polly import Patience, Polly
-from engine.media.studio import Studio
+from engine.media.studio import REST_SECONDS, Studio
 from engine.media.voice import Voice
 from tests.media.polly import StandIn
 from tests.media.sounds import RATE, loudest_tone_share, peak_dbfs, rms, samples_of, silences, tone_share
@@ -175,19 +174,18 @@ async def test_when_all_fail_it_is_said_why_and_not_of_what(cache: Cache) -> Non
 
 
 @pytest.mark.asyncio
-async def test_a_voice_that_is_away_is_left_alone_for_a_while(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studio_module, "REST_SECONDS", 0.2)
+async def test_a_voice_that_is_away_is_left_alone_for_a_while(cache: Cache) -> None:
     away, other = Tone("away", 500, away=True), Tone("other", 900)
     said = studio(cache, away, other)
     with capture_logs() as lines:
         for text in "abc":
             await said.render([Text(text)], Manner())
         assert (away.said, other.said) == (["a"], ["a", "b", "c"])
-        await asyncio.sleep(0.25)
+        assert said._rests_until["away"] == pytest.approx(asyncio.get_running_loop().time() + REST_SECONDS, abs=10)
+        said._rests_until["away"] = 0
         await said.render([Text("d")], Manner())
         assert away.said == ["a", "d"]
-        away._away = False
-        await asyncio.sleep(0.25)
+        away._away, said._rests_until["away"] = False, 0
         await said.render([Text("e")], Manner())
     assert other.said == ["a", "b", "c", "d"]
     assert [line["event"] for line in lines] == ["away does not speak", "over: away does not speak"]
@@ -209,7 +207,7 @@ async def test_a_text_that_one_voice_can_not_say_is_no_reason_to_leave_it(cache:
 @pytest.mark.asyncio
 async def test_no_more_than_so_many_texts_are_spoken_at_once(cache: Cache) -> None:
     voice = Tone("tone", 500)
-    voice.seconds = 0.02
+    voice.seconds = 0.1
     said = studio(cache, voice, at_once=3)
     await asyncio.gather(*(said.render([Text(f"text {place}")], Manner()) for place in range(12)))
     assert voice.most == 3
@@ -286,7 +284,7 @@ async def test_a_cache_that_can_not_be_written_keeps_nobody_from_speaking(tmp_pa
 # ── with Polly ──────────────────────────────────────────────────────────────
 
 
-SHORT = Patience(connect_seconds=1, read_seconds=0.3, whole_seconds=1, attempts=1)
+SHORT = Patience(connect_seconds=1, read_seconds=0.5, whole_seconds=20, attempts=1)
 
 
 @pytest.mark.asyncio
@@ -329,7 +327,7 @@ async def test_where_both_fail_the_speech_fails(
 
 @pytest.mark.asyncio
 async def test_so_many_requests_reach_polly_at_once_and_no_more(cache: Cache, polly: StandIn) -> None:
-    polly.seconds = 0.05
+    polly.seconds = 0.2
     said = studio(cache, Polly(threads=3), at_once=3)
     await asyncio.gather(*(said.render([Text(f"text {place}")], Manner()) for place in range(8)))
     assert polly.most == 3
