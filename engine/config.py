@@ -4,7 +4,7 @@ import os
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     max_talk_seconds: int = Field(7200, ge=1, le=86400)
     retry_pause_seconds: float = Field(2.0, ge=0, le=300, description="from the end of an attempt to the next")
     cdr_retention_days: int = Field(0, ge=0, le=36500, description="how long CDRs are kept; 0: for ever")
+    voices: Literal["auto", "polly", "espeak"] = Field("auto", description="who speaks; auto: Polly if there is a key")
+    aws_region: str = Field("", validation_alias=AliasChoices("LEGWORK_AWS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"))
+    speech_cache_megabytes: int = Field(256, ge=1, description="how much spoken text is kept in the state folder")
+    speech_at_once: int = Field(4, ge=1, le=64, description="so many texts does each voice speak at the same time")
 
     @property
     def limits(self) -> Limits:

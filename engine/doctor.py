@@ -18,7 +18,9 @@ from engine import disk
 from engine.ari.client import Ari
 from engine.config import Settings
 from engine.core.account import Address
-from engine.errors import StoreAway
+from engine.core.speech import Manner
+from engine.errors import StoreAway, VoiceFailed
+from engine.media.casting import cast
 from engine.secret import weakness
 from engine.store import migrate
 from engine.store.connection import AWAY, connect
@@ -32,6 +34,10 @@ LISTENS = "0A"
 MODULES = ("res_stasis", "res_ari_channels", "res_ari_bridges", "chan_pjsip", "bridge_softmix", "bridge_simple")
 POSTGRES = 14
 CLOCK_SECONDS = 2.0
+FIXES = {
+    "polly": "check the AWS key and LEGWORK_AWS_REGION, or set LEGWORK_VOICES=espeak",
+    "espeak": "apt-get install espeak-ng sox",
+}
 
 
 class Failed(Exception):
@@ -69,6 +75,7 @@ async def examine(settings: Settings) -> list[Finding]:
             "Postgres": lambda: _postgres(settings),
             "dialling": lambda: _dialling(settings),
             "time zones": _zones,
+            "voices": lambda: _voices(settings),
             "disk": lambda: _disk(settings.state_dir),
             "spool": lambda: _spool(settings.state_dir),
             "engine": lambda: _engine(settings),
@@ -197,6 +204,16 @@ async def _dialling(settings: Settings) -> str:
 
 async def _zones() -> str:
     return f"{ZoneInfo('US/Eastern').key} is known"
+
+
+async def _voices(settings: Settings) -> str:
+    voices = cast(settings.voices, region=settings.aws_region, at_once=1, environment=os.environ, home=Path.home())
+    for voice in voices:
+        try:
+            await voice.speak("one", Manner())
+        except VoiceFailed as exc:
+            raise Failed(f"{voice.name}: {exc.message}", FIXES[voice.name]) from exc
+    return ", then ".join(voice.name for voice in voices)
 
 
 async def _disk(folder: Path) -> str:

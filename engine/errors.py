@@ -25,6 +25,8 @@ __all__ = [
     "Unauthorised",
     "Unavailable",
     "UnknownAccount",
+    "VoiceAway",
+    "VoiceFailed",
     "WrongConfig",
 ]
 
@@ -128,6 +130,16 @@ class Draining(Unavailable):
     """the service is being restarted, please try again"""
 
     code = "draining"
+
+
+class VoiceFailed(Unavailable):
+    """the text could not be spoken, please try again"""
+
+    code = "voice_failed"
+
+
+class VoiceAway(VoiceFailed):
+    """the voice does not answer, please try again"""
 
 
 class IdTaken(Refusal):

@@ -83,3 +83,20 @@ def test_a_weak_password_is_named_and_not_printed(password: str, found: str) -> 
     assert seen[0] == found
     assert bool(seen[1]) == (found != "32 characters")
     assert "32" not in seen[0] or "5d0c" not in seen[0]
+
+
+def test_each_voice_says_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome(doctor._voices(settings(voices="espeak"))) == ("espeak", "")
+    monkeypatch.setattr("engine.media.espeak.COMMAND", ("no-such-espeak",))
+    found, fix = outcome(doctor._voices(settings(voices="espeak")))
+    assert found == "espeak: no-such-espeak can not be started: No such file or directory"
+    assert fix == "apt-get install espeak-ng sox"
+
+
+def test_a_voice_with_a_wrong_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_POLLY", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    found, fix = outcome(doctor._voices(settings(voices="polly", aws_region="eu-west-1")))
+    assert found.startswith("polly: Polly can not be used: ")
+    assert "LEGWORK_VOICES=espeak" in fix

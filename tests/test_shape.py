@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "engine.errors": ("engine.core",),
     "engine.ari": ("engine.core", "engine.errors", "engine.ari"),
     "engine.store": ("engine.core", "engine.errors", "engine.store", "engine.crash", "engine.trouble"),
+    "engine.media": ("engine.core", "engine.errors", "engine.media", "engine.trouble"),
     "engine.census": ("engine.core", "engine.ari"),
     "engine.sweep": ("engine.errors", "engine.ari", "engine.store", "engine.census"),
     "engine.trouble": (),

@@ -1,6 +1,7 @@
 """Which announcement files `apply` takes, and what it says of the others."""
 
 import wave
+from array import array
 from pathlib import Path
 from random import Random
 
@@ -11,6 +12,7 @@ from engine.accounts import Accounts
 from engine.core.account import Announcement
 from engine.errors import WrongConfig
 from engine.seal import Seal
+from engine.sound import look
 
 ROOT = Path(__file__).resolve().parents[1]
 ACCOUNT = """
@@ -174,6 +176,19 @@ def test_the_labs_own_sounds_are_taken(tmp_path: Path, monkeypatch: pytest.Monke
     assert found["alert-tone"].seconds == 3
     assert found["ring-tone"].seconds == 2
     assert {"one-minute-left", "please-hold"} <= found.keys()
+
+
+def test_the_product_s_own_prompts_are_in_each_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    for language in ("en", "hi"):
+        for name in ("please-hold", "one-minute-left", "all-agents-busy", "goodbye"):
+            file = f"sounds/{language}/{name}.wav"
+            assert 1.5 < look(file).seconds < 6, file
+            with wave.open(file) as sound:
+                samples = array("h", sound.readframes(sound.getnframes()))
+            loudest = max(samples), -min(samples)
+            assert 0.45 < max(loudest) / 32768 < 0.55, file  # -6 dBFS
+            assert max(map(abs, samples[:3600])) < 330, f"{file}: there is no time for the hand to reach the ear"
 
 
 def test_what_an_older_version_applied_is_not_known_until_it_is_applied_again() -> None:
