@@ -10,6 +10,8 @@ from engine.core.reach import held
 from engine.core.request import CallRequest, Party, Side, Target
 
 Telephone = tuple[str, str]  # account id, number
+SIDES: tuple[Side, ...] = ("agent", "customer")
+NOBODY: frozenset[str] = frozenset()
 
 
 class Staff:
@@ -28,23 +30,22 @@ class Staff:
         self._accounts = accounts
         self._found = found
         self._ready = ready
-        self._held: dict[str, frozenset[Telephone]] = {}
+        self._held: dict[str, frozenset[str]] = {}  # by call id: numbers
         self._busy: Counter[Telephone] = Counter()
         self._waiting: dict[tuple[str, Side], tuple[Call, SeekAgent]] = {}
 
     def note(self, call: Call) -> None:
         """Keep up with a call that took an event in: whom it holds, and whether it still waits."""
-        for key in [each for each in self._waiting if each[0] == call.call_id and each[1] not in call.seeking]:
-            del self._waiting[key]
-        numbers = frozenset() if call.over else held(call)
-        freed = self._hold(call.call_id, frozenset((call.request.account_id, number) for number in numbers))
-        if freed:
+        for side in SIDES if self._waiting else ():
+            if side not in call.seeking:
+                self._waiting.pop((call.call_id, side), None)
+        if self._hold(call, NOBODY if call.over else held(call)):
             self.look()
 
     def forget(self, call: Call) -> None:
         """The call is over, or another engine's now."""
-        self._hold(call.call_id, frozenset())
-        for side in ("agent", "customer"):
+        self._hold(call, NOBODY)
+        for side in SIDES:
             self._waiting.pop((call.call_id, side), None)
 
     def seek(self, call: Call, order: SeekAgent) -> None:
@@ -74,17 +75,23 @@ class Staff:
                 return side
         return None
 
-    def _hold(self, call_id: str, now: frozenset[Telephone]) -> frozenset[Telephone]:
-        """Let the call hold these, and no others; what it has let go."""
-        before = self._held.pop(call_id, frozenset())
+    def _hold(self, call: Call, now: frozenset[str]) -> bool:
+        """Let the call hold these numbers, and no others; whether it has let any go."""
+        before = self._held.get(call.call_id, NOBODY)
+        if now == before:
+            return False
         if now:
-            self._held[call_id] = now
-        self._busy.update(now - before)
-        for telephone in before - now:
-            self._busy[telephone] -= 1
-            if not self._busy[telephone]:
-                del self._busy[telephone]
-        return before - now
+            self._held[call.call_id] = now
+        else:
+            del self._held[call.call_id]
+        account_id = call.request.account_id
+        for number in now - before:
+            self._busy[account_id, number] += 1
+        for number in before - now:
+            self._busy[account_id, number] -= 1
+            if not self._busy[account_id, number]:
+                del self._busy[account_id, number]
+        return not before <= now
 
     def _free(self, request: CallRequest, party: Party, target: Target) -> bool:
         account = self._accounts.accounts.get(request.account_id)

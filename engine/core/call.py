@@ -81,7 +81,10 @@ class Call:
 
     def talker(self, side: Side) -> Leg | None:
         """The leg of that side that was answered."""
-        return next((leg for leg in self.legs.values() if leg.side == side and leg.answered_at is not None), None)
+        for leg in self.legs.values():
+            if leg.answered_at is not None and leg.side == side:
+                return leg
+        return None
 
     def number_of(self, side: Side) -> str:
         """Whom a CDR names for that side: who answered, else the last one tried, else the first one asked for."""
@@ -96,7 +99,7 @@ class Call:
     @property
     def over(self) -> bool:
         """Nothing of the call is left in Asterisk, and nothing will come."""
-        return self.releasing and all(leg.over for leg in self.legs.values())
+        return self.release_reason is not None and all(leg.ended_at is not None for leg in self.legs.values())
 
     @property
     def ended_at(self) -> float | None:

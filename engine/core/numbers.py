@@ -94,7 +94,8 @@ def _valid(digits: str, region: str | None) -> Number | None:
     home = found or phonenumbers.region_code_for_country_code(parsed.country_code or 0)
     if shortnumberinfo.is_emergency_number(national, home):
         raise EmergencyNumber
-    if found is None or not phonenumbers.is_valid_number_for_region(parsed, found):
+    kind = phonenumbers.number_type(parsed)  # of no valid number it is known
+    if found is None or kind == PhoneNumberType.UNKNOWN:
         return None
-    dear = DEAR_TYPES.get(phonenumbers.number_type(parsed)) or DEAR_COUNTRY_CODES.get(parsed.country_code or 0, "")
+    dear = DEAR_TYPES.get(kind) or DEAR_COUNTRY_CODES.get(parsed.country_code or 0, "")
     return Number(f"{parsed.country_code}{national}", found, dear)

@@ -65,9 +65,12 @@ def won(call: Call, winner: Leg) -> list[c.Command]:
 
 def held(call: Call) -> frozenset[str]:
     """The numbers this call keeps busy: of its legs, and of whom it is about to ring again."""
-    numbers = {leg.number for leg in call.legs.values() if not leg.over}
-    for side in ("agent", "customer"):
-        match _next_step(call, side) if PAUSE + side in call.deadlines else None:
+    numbers = {leg.number for leg in call.legs.values() if leg.ended_at is None}
+    for name in call.deadlines:
+        if not name.startswith(PAUSE):
+            continue
+        side: Side = "agent" if name == PAUSE + "agent" else "customer"
+        match _next_step(call, side):
             case hunt.Pause(targets=targets):
                 numbers |= {call.request.party(side).targets[target].number for target in targets}
             case hunt.Ring(tries):  # it is due

@@ -1,8 +1,12 @@
-"""A call as rows of the store, and back: all that must outlive the engine."""
+"""A call as rows of the store, and back: all that must outlive the engine.
+
+What is made of rows here is written several times a call: it is kept cheap. A request stands in its row as it is, and
+so does a verdict: the encoder to JSON, from which `restore` takes them, knows dataclasses.
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
-from functools import lru_cache
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from engine.core.call import Call, Flow
@@ -32,34 +36,27 @@ CALL_FACTS = (
     "played_at",
 )
 
+_leg_facts = attrgetter(*LEG_FACTS)
+_call_facts = attrgetter(*CALL_FACTS)
+
 
 def call_row(call: Call, *, node: str) -> Row:
     """The call without its legs."""
-    row: Row = {name: getattr(call, name) for name in CALL_FACTS}
+    row: Row = dict(zip(CALL_FACTS, _call_facts(call), strict=True))
     row.update(
         call_id=call.call_id,
         node=node,
         account_id=call.request.account_id,
         kind=call.request.kind,
-        request=_request_row(call.request),
+        request=call.request,
         members=sorted(call.members),
         deadlines=dict(call.deadlines),  # as they are now
         seeking=dict(call.seeking),
         sought_since=dict(call.sought_since),
-        permit=_permit_row(call.permit),
+        permit=call.permit,
         ended_at=call.ended_at,
     )
     return row
-
-
-@lru_cache(maxsize=128)  # a call is written several times
-def _request_row(request: CallRequest) -> Row:
-    return asdict(request)
-
-
-@lru_cache(maxsize=128)
-def _permit_row(verdict: Verdict) -> Row:
-    return asdict(verdict)
 
 
 def leg_rows(call: Call, *, node: str) -> list[Row]:
@@ -68,7 +65,7 @@ def leg_rows(call: Call, *, node: str) -> list[Row]:
 
 
 def _leg_row(call: Call, leg: Leg, node: str, position: int) -> Row:
-    row: Row = {name: getattr(leg, name) for name in LEG_FACTS}
+    row: Row = dict(zip(LEG_FACTS, _leg_facts(leg), strict=True))
     row.update(leg_id=leg_id(node, call.call_id, leg.name), call_id=call.call_id, position=position)
     if leg.over:
         row.update(disposition=leg.outcome.disposition, reason=leg.outcome.words, ended_by=leg.ended_by)
@@ -95,7 +92,7 @@ def kept_row(kept: KeptAnswer, *, call_id: str) -> Row:
 
 
 def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: Flow, now: float) -> Call:
-    """The call its rows were made of. Times are seconds since the epoch, as they were."""
+    """The call its rows were made of, as JSON has kept them. Times are seconds since the epoch, as they were."""
     call = Call(
         call_id=row["call_id"], request=_request(row["request"]), flow=flow, requested_at=row["requested_at"], now=now
     )

@@ -1,6 +1,7 @@
 """Connections to Postgres, and how our rows look there: times as timestamptz, the rest as it is."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
@@ -40,10 +41,16 @@ async def prepare(connection: asyncpg.Connection) -> None:
 
 def to_database(row: dict[str, Any]) -> dict[str, Any]:
     """The row with its epoch seconds as times, which JSON spells as ISO 8601, for jsonb_populate_recordset."""
-    return {
-        name: datetime.fromtimestamp(value, UTC) if value is not None and name.endswith(TIMES) else value
-        for name, value in row.items()
-    }
+    written = dict(row)
+    for name in _times(tuple(row)):
+        if written[name] is not None:
+            written[name] = datetime.fromtimestamp(written[name], UTC)
+    return written
+
+
+@lru_cache(maxsize=64)  # a table's columns are always the same
+def _times(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name.endswith(TIMES))
 
 
 def from_database(record: asyncpg.Record) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections import deque
 from random import Random
 
+import orjson
+
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.call import Call
@@ -98,7 +100,8 @@ class Life:
         self._note(e.Cancelled(at=self.now))
 
     def _save(self) -> None:
-        self.saved = call_row(self.call, node="n1"), leg_rows(self.call, node="n1")
+        rows = call_row(self.call, node="n1"), leg_rows(self.call, node="n1")
+        self.saved = orjson.loads(orjson.dumps(rows))
 
     def _restart(self) -> None:
         """The engine dies with what it had in hand, and the next one takes the call back from its rows.
