@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_network
 from typing import Any
 
-from engine.core.account import Account, Agent, Announcement, CallingHours, Route
+from engine.core.account import Account, Agent, Announcement, CallingHours, Route, Template
 from engine.errors import NoSecret, Unauthorised, UnknownAccount
 from engine.seal import Seal
 
@@ -101,6 +101,7 @@ class Belongings:
     agents: dict[str, Agent] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
     announcements: dict[str, Announcement] = field(default_factory=dict)
+    templates: dict[str, Template] = field(default_factory=dict)
     dnd_numbers: set[str] = field(default_factory=set)
 
 
@@ -116,6 +117,8 @@ def _belongings(items: Iterable[dict[str, Any]]) -> dict[str, Belongings]:
             case "announcement" if "seconds" in body:  # an older version's apply has not looked at the file
                 announcement = Announcement(media=f"sound:{body['file'].removesuffix('.wav')}", seconds=body["seconds"])
                 belongings.announcements |= dict.fromkeys({item_id, body["alias"] or item_id}, announcement)
+            case "template":
+                belongings.templates[item_id] = Template(text=body["text"], approved=body["approved"])
             case "dnd_list":
                 belongings.dnd_numbers.update(body["numbers"])
     return found
@@ -148,5 +151,6 @@ def _account(account_id: str, body: dict[str, Any], belongings: Belongings) -> A
             for group_id, members in belongings.groups.items()
         },
         announcements=belongings.announcements,
+        templates=belongings.templates,
         dnd_numbers=frozenset(belongings.dnd_numbers),
     )

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     http_port: int = Field(8800, ge=1, le=65535)
     url: str = Field("http://127.0.0.1:8800", description="where the command line finds the API")
     state_dir: Path = Path("/var/lib/legwork")
+    sounds_dir: Path = Field(Path("/run/legwork"), description="what Asterisk is to play is put here: it can read it")
     secret_key: SecretStr = Field(SecretStr(""), description="seals what is read again; else state_dir/secret.key does")
     trusted_proxies: Networks = Field((), description="whose X-Forwarded-For is believed")
     lockout_per_minute: int = Field(10, ge=1, description="so many wrong attempts of one address are heard")

@@ -75,7 +75,9 @@ class Gate:
         account = self.accounts.accounts.get(request.account_id)
         if account is None:
             raise Unauthorised
-        shown = request.agent.caller_id if request.customer.caller_id == AGENT_CLI else request.customer.caller_id
+        shown = request.customer.caller_id
+        if shown == AGENT_CLI:
+            shown = request.party("agent").caller_id
         attempts = [_attempt(request, target.number, shown, "customer") for target in request.customer.targets]
         live_calls += self._waiting[account.account_id]
         _refuse_all(attempts, replace(self._moment(account), live_calls=live_calls), request)

@@ -26,15 +26,27 @@ log = structlog.get_logger()
 
 
 class Lines:
-    """By call id. `changed` is called whenever a call has taken an event in, after all else has kept up with it."""
+    """By call id. `changed` is called whenever a call has taken an event in, after all else has kept up with it.
+
+    `ended` is told of each call that is over.
+    """
 
     def __init__(
-        self, ari: Ari, store: Store, tasks: asyncio.TaskGroup, *, node: str, gate: Gate, changed: Callable[[], None]
+        self,
+        ari: Ari,
+        store: Store,
+        tasks: asyncio.TaskGroup,
+        *,
+        node: str,
+        gate: Gate,
+        changed: Callable[[], None],
+        ended: Callable[[Call], None],
     ) -> None:
         self._ari = ari
         self._store = store
         self._tasks = tasks
         self._changed = changed
+        self._ended = ended
         self._lines: dict[str, Line] = {}
         self._live: Counter[str] = Counter()
         self._clock = AlarmClock(self._deadline)
@@ -74,8 +86,8 @@ class Lines:
         self._live[account_id] += calls
 
     def ringing(self) -> list[Line]:
-        """The lines where not both talk."""
-        return [line for line in self._lines.values() if line.call.bridged_at is None]
+        """The lines where somebody is still to be reached."""
+        return [line for line in self._lines.values() if not line.call.connected]
 
     def channels(self) -> set[str]:
         """The channels there should be of all of them."""
@@ -128,6 +140,7 @@ class Lines:
             self._close(line)
             self.counts.note_ended(call)
             line.log_end()
+            self._ended(call)
         self._changed()
 
     def _deadline(self, call_id: str) -> None:

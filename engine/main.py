@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -23,7 +24,12 @@ from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.gate import Gate
+from engine.media.cache import Cache
+from engine.media.casting import cast
+from engine.media.speeches import Speeches
+from engine.media.studio import Studio
 from engine.services import audit, lag, retention
+from engine.services import speeches as sweep_speeches
 from engine.store import embedded, migrate
 from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store
@@ -77,13 +83,22 @@ async def _run(settings: Settings, *, wait: bool) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, number)
         async with asyncio.TaskGroup() as tasks:
-            switch = Switch(ari, store, tasks, node=settings.node, gate=gate)
+            speeches = Speeches(settings.sounds_dir)
+            switch = Switch(ari, store, tasks, node=settings.node, gate=gate, ended=speeches.forget)
             door = Door(
                 accounts=accounts,
                 lockout=Lockout(settings.lockout_per_minute),
                 trusted_proxies=settings.trusted_proxies,
             )
-            api = Api(accounts=accounts, door=door, store=store, switch=switch, limits=settings.limits)
+            api = Api(
+                accounts=accounts,
+                door=door,
+                store=store,
+                switch=switch,
+                limits=settings.limits,
+                studio=_studio(settings),
+                speeches=speeches,
+            )
             services: list[asyncio.Task[Any]] = [
                 tasks.create_task(
                     ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note), name="ari"
@@ -94,6 +109,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(_follow_hints(store, accounts, gate, switch), name="hints"),
                 tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
+                tasks.create_task(sweep_speeches.run(speeches, switch), name="speeches"),
                 tasks.create_task(lag.run(switch.counts.lag), name="lag"),
                 tasks.create_task(retention.run(store, cdr_days=settings.cdr_retention_days), name="retention"),
             ]
@@ -220,6 +236,19 @@ def _tell_systemd(state: str) -> None:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+
+
+def _studio(settings: Settings) -> Studio:
+    """The voices of the settings, and what they have spoken before."""
+    voices = cast(
+        settings.voices,
+        region=settings.aws_region,
+        at_once=settings.speech_at_once,
+        environment=os.environ,
+        home=Path.home(),
+    )
+    cache = Cache(settings.state_dir / "speech", limit=settings.speech_cache_megabytes << 20)
+    return Studio(voices, cache, at_once=settings.speech_at_once)
 
 
 async def _embedded(settings: Settings) -> str:

@@ -68,8 +68,7 @@ class Staff:
 
     def unavailable(self, request: CallRequest) -> Side | None:
         """The first side of whose agents none is free and none may be waited for."""
-        sides: tuple[tuple[Side, Party], ...] = (("agent", request.agent), ("customer", request.customer))
-        for side, party in sides:
+        for side, party in request.parties.items():
             free = any(self._free(request, party, target) for target in party.targets)
             if party.staffed and not party.queue_seconds and not free:
                 return side

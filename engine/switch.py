@@ -37,15 +37,24 @@ log = structlog.get_logger()
 
 
 class Switch:
-    """All live calls of one node."""
+    """All live calls of one node. `ended` is told of each that is over."""
 
-    def __init__(self, ari: Ari, store: Store, tasks: asyncio.TaskGroup, *, node: str, gate: Gate) -> None:
+    def __init__(
+        self,
+        ari: Ari,
+        store: Store,
+        tasks: asyncio.TaskGroup,
+        *,
+        node: str,
+        gate: Gate,
+        ended: Callable[[Call], None] = lambda _: None,
+    ) -> None:
         self._ari = ari
         self._store = store
         self._tasks = tasks
         self._node = node
         self._gate = gate
-        self._lines = Lines(ari, store, tasks, node=node, gate=gate, changed=self._line_changed)
+        self._lines = Lines(ari, store, tasks, node=node, gate=gate, changed=self._line_changed, ended=ended)
         self._sweep = Sweep(ari, store, owned=self._lines.__contains__)
         self.counts = self._lines.counts
         self._restored = False
@@ -65,6 +74,10 @@ class Switch:
     def on_the_line(self) -> tuple[int, int]:
         """How many calls are on, and how many channels they have."""
         return len(self._lines), sum(len(line.channels) for line in self._lines)
+
+    def speeches(self) -> set[str]:
+        """The media URIs of what is spoken in the calls that are on."""
+        return {line.call.request.speech.media for line in self._lines if line.call.request.speech}
 
     async def start(self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None) -> str:
         """Begin a call, if the gate lets it: its id, once it is committed with what `keep` makes of that id.
@@ -177,7 +190,7 @@ class Switch:
     async def drain(self) -> None:
         """Take no new calls, and wait until no call rings any more: at most the longest ring time + 5 s."""
         self.draining = True
-        rings = [party.ring_seconds for line in self._lines.ringing() for party in line.call.request.parties]
+        rings = [party.ring_seconds for line in self._lines.ringing() for party in line.call.request.parties.values()]
         log.info("engine drains", calls=len(self._lines), ringing=len(self._lines.ringing()))
         if rings:
             with contextlib.suppress(TimeoutError):

@@ -1,7 +1,7 @@
 """The aiohttp application: who asks, what for, and the answer, worded by the dialect."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,13 +12,24 @@ from aiohttp import web
 from engine.accounts import Accounts
 from engine.api.body import as_json, read
 from engine.api.dialect import Body, Dialect, Operation, Surroundings
-from engine.api.door import ACCOUNT, BODY, Door, closed
+from engine.api.door import ACCOUNT, BODY, SECRET, Door, closed
 from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
 from engine.core.account import Account
-from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
+from engine.core.asks import (
+    Accepted,
+    Ask,
+    CdrByRequestId,
+    CdrRow,
+    CdrsByDate,
+    CdrStatistics,
+    LiveCallStatistics,
+    StartCall,
+    StartSpeech,
+)
 from engine.core.idempotency import HEADER, REPLAYED, Answer, KeptAnswer, Key, key_of
-from engine.core.request import CallRequest, Limits, Side
+from engine.core.request import CallRequest, Limits, Side, speaking
+from engine.core.speech import Manner, Part
 from engine.core.sticky import paired
 from engine.counts import Counts
 from engine.errors import (
@@ -31,6 +42,7 @@ from engine.errors import (
     Refusal,
     Unavailable,
 )
+from engine.media.speeches import Speeches
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
@@ -38,7 +50,16 @@ TEST, TEST_BYTES = "test", 5  # the id of a call that was only tested: no other 
 RETRY_AFTER_SECONDS = 5
 OPEN = ("/healthz", "/readyz", "/metrics")  # for anybody: they tell nothing of any account
 LOGGED_PATH = 100
-RETRY_LATER = ("over_capacity", "unavailable", "stopped", "store_away", "asterisk_away", "not_owner", "draining")
+RETRY_LATER = (
+    "over_capacity",
+    "unavailable",
+    "stopped",
+    "store_away",
+    "asterisk_away",
+    "not_owner",
+    "draining",
+    "voice_failed",
+)
 
 log = structlog.get_logger()
 
@@ -55,7 +76,7 @@ class TooLarge(Refusal):
     code = "too_large"
 
 
-Keep = Callable[[str], KeptAnswer]
+Keep = Callable[[Any], KeptAnswer]
 
 
 class Switch(Protocol):
@@ -77,6 +98,13 @@ class Switch(Protocol):
         """Begin a call, committed with the answer that `keep` makes of its request id; that id."""
 
 
+class Studio(Protocol):
+    """What the API needs of the voices."""
+
+    async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
+        """The parts spoken, as a WAV. Raises `Unavailable`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """What stands behind the routes."""
@@ -86,6 +114,8 @@ class Api:
     store: Store
     switch: Switch
     limits: Limits
+    studio: Studio
+    speeches: Speeches
 
     async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
         """What was asked for, within that account."""
@@ -93,6 +123,8 @@ class Api:
         match ask:
             case StartCall():
                 return await self._start(account_id, ask, keep)
+            case StartSpeech():
+                return await self._speak(ask, keep)
             case CdrByRequestId(request_id=request_id):
                 return await self._cdr(account_id, request_id)
             case CdrsByDate(since=since, until=until, count=count, offset=offset):
@@ -101,6 +133,20 @@ class Api:
                 return await self.store.dispositions(account_id)
             case LiveCallStatistics():
                 return await self.store.live_kinds(account_id)
+
+    async def _speak(self, ask: StartSpeech, keep: Keep | None) -> Accepted:
+        """Nobody is rung before what is to be said is there."""
+        sound = await self.studio.render(ask.parts, ask.manner)
+        speech = await self.speeches.keep(sound, times=ask.times)
+        try:
+            call_id = await self.switch.start(
+                speaking(ask.request, speech),
+                keep=(lambda call_id: keep(Accepted(call_id, ask.warnings))) if keep else None,
+            )
+        except BaseException:
+            self.speeches.drop(speech)
+            raise
+        return Accepted(call_id, ask.warnings)
 
     async def _start(self, account_id: str, ask: StartCall, keep: Keep | None) -> str:
         request = ask.request
@@ -156,7 +202,7 @@ def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Requ
 
         async def first(key: Key | None = None) -> Answer:
             ask = operation.parse(body, around)
-            assert operation.dials or not isinstance(ask, StartCall)
+            assert operation.dials or not isinstance(ask, StartCall | StartSpeech)
             return words(await api.answer(account, ask, keep=_keeping(key, words)))
 
         key = _key(request, account, body) if operation.dials else None
@@ -166,7 +212,10 @@ def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Requ
 
 
 def _key(request: web.Request, account: Account, body: Body) -> Key | None:
-    """The request's idempotency key; another method, URL or parameter makes it another request."""
+    """The request's idempotency key; another method, URL or parameter makes it another request.
+
+    The account's secret goes into its fingerprint: of that alone nobody finds out a password of four digits.
+    """
     headers = request.headers.getall(HEADER, ())
     if not headers and not account.same_request_seconds:
         return None
@@ -174,14 +223,14 @@ def _key(request: web.Request, account: Account, body: Body) -> Key | None:
         canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError as exc:
         raise InvalidRequest("the body is nested too deeply") from exc
-    whole = f"{request.method} {request.path_qs}\n".encode() + canonical
+    whole = f"{request[SECRET]}\n{request.method} {request.path_qs}\n".encode("utf-8", "surrogateescape") + canonical
     return key_of(
         headers, account_id=account.account_id, same_request_seconds=account.same_request_seconds, request=whole
     )
 
 
-def _keeping(key: Key | None, words: Callable[[str], Answer]) -> Keep | None:
-    return None if key is None else lambda request_id: KeptAnswer(key, words(request_id))
+def _keeping(key: Key | None, words: Callable[[Any], Answer]) -> Keep | None:
+    return None if key is None else lambda found: KeptAnswer(key, words(found))
 
 
 def _envelope(counts: Counts, dialects: tuple[Dialect, ...]) -> Any:

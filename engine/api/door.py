@@ -16,6 +16,7 @@ from engine.core.account import Account, Address, Network
 from engine.errors import Unauthorised, UnknownAccount
 
 ACCOUNT: web.RequestKey[Account] = web.RequestKey("account", Account)
+SECRET: web.RequestKey[str] = web.RequestKey("secret", str)  # what proved it
 BODY: web.RequestKey[Body] = web.RequestKey("body", dict)
 
 log = structlog.get_logger()
@@ -73,7 +74,9 @@ def closed(door: Door, dialects: Mapping[str, Dialect], *, open_paths: Collectio
         body = {}
         if dialect.gather is not None:
             body = request[BODY] = dialect.gather(*await pairs(request))
-        request[ACCOUNT] = door.admit(source, dialect.identify(request.headers, body), dialect)
+        identity = dialect.identify(request.headers, body)
+        request[ACCOUNT] = door.admit(source, identity, dialect)
+        request[SECRET] = identity.secret
         return await handler(request)
 
     return admit

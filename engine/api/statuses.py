@@ -18,6 +18,7 @@ STATUSES = {
     "asterisk_away": 503,
     "not_owner": 503,
     "draining": 503,
+    "voice_failed": 503,
 }
 
 

@@ -21,7 +21,6 @@ EVENT_TYPES = (
 )
 
 PLAYBACK = ".p"  # between what is played to and the playback's number, in its id
-LOOPS = 100
 
 # Four of the fourteen messages of a call, which tell nothing that another does not: not worth reading.
 # No text within a message can look so: its quotes would be escaped.
@@ -116,12 +115,12 @@ def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
                 "media": f"tone:{tone}",
             }
             return "channels", "playWithId", played
-        case c.Play(leg=leg, media=media, playback=playback):
+        case c.Play(leg=leg, media=media, playback=playback, times=times):
             # A list of one sound has no gap where it begins again.
             looped: dict[str, object] = {
                 "channelId": channel(leg),
                 "playbackId": f"{channel(leg)}{PLAYBACK}{playback}",
-                "media": [playable(media)] * LOOPS,
+                "media": [playable(media)] * times,
             }
             return "channels", "playWithId", looped
         case c.StopPlay(leg=leg, playback=playback):

@@ -46,6 +46,14 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A text to speak, with fields such as `{otp}`; only an approved one is spoken."""
+
+    text: str
+    approved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """One account. Numbers are E.164 digits without `+`; no `allowed_ips` means from anywhere, a cap of 0 none."""
 
@@ -59,6 +67,7 @@ class Account:
     agents: Mapping[str, Agent] = field(default_factory=dict)  # by agent id
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the ids of its agents, in order
     announcements: Mapping[str, Announcement] = field(default_factory=dict)  # by id
+    templates: Mapping[str, Template] = field(default_factory=dict)  # by id
     dnd_numbers: frozenset[str] = frozenset()  # do not disturb: never called as a customer
     calling_hours: CallingHours | None = None  # of campaigns
     max_live_calls: int = 10

@@ -1,10 +1,11 @@
 """What an API may ask for: a call, or something about calls; and what it is answered with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from engine.core.request import CallRequest, Side
+from engine.core.speech import Manner, Part
 from engine.core.sticky import Sticky
 
 
@@ -20,6 +21,25 @@ class StartCall:
     dnd: tuple[Side, ...] = ()
     sticky: Sticky | None = None
     test: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartSpeech:
+    """Make this call, and speak these parts to who answers, so many times. Answered with `Accepted`."""
+
+    request: CallRequest
+    parts: tuple[Part, ...] = field(repr=False)
+    manner: Manner
+    times: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The id of an accepted request, and what of it is done otherwise than asked."""
+
+    request_id: str
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +69,7 @@ class LiveCallStatistics:
     """The calls on the line now. Answered with a count by kind."""
 
 
-Ask = StartCall | CdrByRequestId | CdrsByDate | CdrStatistics | LiveCallStatistics
+Ask = StartCall | StartSpeech | CdrByRequestId | CdrsByDate | CdrStatistics | LiveCallStatistics
 
 # A row of the store's `cdrs`, and its `legs`, rows of the store's `legs`; times are epoch seconds.
 CdrRow = dict[str, Any]

@@ -62,6 +62,7 @@ class Call:
     hears: str = ""  # what is played to the agent's party while it waits (`core.waiting`)
     plays: int = 0  # playbacks so far
     played_at: float = 0.0  # when the latest began
+    heard_seconds: float = 0.0  # of the request's speech, before the playback that is on since `played_at`
     permit: Verdict = ALLOWED  # the latest refusal, if a leg was refused
     pressed: set[tuple[str, float]] = field(default_factory=set)  # by whom and when, to know a key told twice
 
@@ -87,9 +88,19 @@ class Call:
         return None
 
     def number_of(self, side: Side) -> str:
-        """Whom a CDR names for that side: who answered, else the last one tried, else the first one asked for."""
+        """Whom a CDR names for that side: who answered, else the last one tried, else the first one asked for.
+
+        "" where nobody of that side was.
+        """
         leg = self.talker(side) or self.latest(side)
-        return leg.number if leg else self.request.party(side).number
+        party = self.request.parties.get(side)
+        return leg.number if leg else party.number if party else ""
+
+    @property
+    def connected(self) -> bool:
+        """Who was to be reached has been: both parties talk, or the only one listens."""
+        alone = self.request.agent is None and self.talker("customer") is not None
+        return self.bridged_at is not None or alone
 
     @property
     def releasing(self) -> bool:

@@ -29,6 +29,7 @@ ANSWERED = Outcome(Disposition.ANSWER, "party", "answered")
 ANSWERED_THEN = {
     "end_not_seen": Outcome(Disposition.ANSWER, "us", "answered; its end was not seen"),
     "asterisk_restart": Outcome(Disposition.ANSWER, "us", "answered; then Asterisk was restarted"),
+    "unplayable": Outcome(Disposition.ANSWER, "us", "answered; the announcement could not be played"),
 }
 
 # Why a leg that did not answer ended, where that was not its network's doing.

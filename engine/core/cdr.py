@@ -6,6 +6,7 @@ from engine.core.call import QUEUE_TIMEOUT, Call
 from engine.core.causes import BY_US, CANCELLED, Disposition, Outcome
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
+from engine.core.request import Speech
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class Cdr:
     duration: float | None
     channel: str
     digits: str
+    heard_seconds: float | None
+    announcement_seconds: float | None
 
 
 def key_leg(call: Call) -> Leg | None:
@@ -58,15 +61,18 @@ def cdr(call: Call, *, node: str) -> Cdr:
     """The CDR of an ended call.
 
     `duration` runs from the leg's creation and `billsec` from its answer, both to its end; a leg
-    that was dialled in vain has a `billsec` of 0.0, one that was never dialled has neither. An agent
+    that was dialled in vain has a `billsec` of 0.0, one that was never dialled has neither. `heard_seconds`
+    of `announcement_seconds` were played to who answered, where something was to be spoken. An agent
     that answered without the customer being rung was not answered to: the outcome is the customer's.
     """
     leg = key_leg(call)
     dialed = leg if leg is not None and leg.dialed_at is not None else None
     outcome = outcome_of(call)
+    first = next(iter(call.request.parties.values()))
     ended_at = call.ended_at if leg is None else leg.ended_at
     assert ended_at is not None
     answered_at = leg.answered_at if leg is not None and not in_vain(call) else None
+    speech = call.request.speech
     return Cdr(
         request_id=call.call_id,
         account_id=call.request.account_id,
@@ -74,8 +80,8 @@ def cdr(call: Call, *, node: str) -> Cdr:
         kind=call.request.kind,
         agent_number=call.number_of("agent"),
         customer_number=call.number_of("customer"),
-        dialed_number=leg.number if leg else call.request.agent.number,
-        caller_id=leg.caller_id if leg else call.request.agent.caller_id,
+        dialed_number=leg.number if leg else first.number,
+        caller_id=leg.caller_id if leg else first.caller_id,
         disposition=outcome.disposition,
         reason=outcome.words,
         ended_by=call.ended_by or (leg.ended_by if leg else "us"),
@@ -87,7 +93,15 @@ def cdr(call: Call, *, node: str) -> Cdr:
         duration=_span(dialed.created_at, ended_at) if dialed else None,
         channel=leg_id(node, call.call_id, dialed.name) if dialed else "",
         digits=call.digits,
+        heard_seconds=_heard(call, leg, speech) if speech else None,
+        announcement_seconds=round(speech.seconds * speech.times, 3) if speech else None,
     )
+
+
+def _heard(call: Call, leg: Leg | None, speech: Speech) -> float:
+    """How much was played to who answered, what its end cut short included."""
+    last = leg.ended_at - call.played_at if call.played_at and leg and leg.ended_at else 0.0
+    return round(call.heard_seconds + min(max(last, 0.0), speech.seconds), 3)
 
 
 def _span(start: float | None, end: float) -> float:

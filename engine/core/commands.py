@@ -114,10 +114,11 @@ class PlayTone(LegCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play(LegCommand):
-    """Play a sound to the leg, many times; `playback` is its number within the call."""
+    """Play a sound to the leg, so many times without a gap; `playback` is its number within the call."""
 
     media: str
     playback: int
+    times: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

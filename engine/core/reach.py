@@ -112,12 +112,13 @@ def _shown_to(call: Call, side: Side) -> str:
     shown, agent = call.request.party(side).caller_id, call.talker("agent")
     if shown != AGENT_CLI or agent is None:
         return shown
-    return call.request.agent.targets[agent.target].cli or agent.caller_id
+    return call.request.party("agent").targets[agent.target].cli or agent.caller_id
 
 
 def life_seconds(request: CallRequest) -> int:
     """How long a leg may live before Asterisk ends it by itself: longer than anything we would let happen."""
-    return sum(_longest(request, party) for party in request.parties) + request.max_talk_seconds + GRACE_SECONDS
+    reaching = sum(_longest(request, party) for party in request.parties.values())
+    return reaching + request.max_talk_seconds + GRACE_SECONDS
 
 
 def _longest(request: CallRequest, party: Party) -> int:

@@ -1,7 +1,8 @@
 """What any API may ask for, checked once: after this a request can be dialled."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.core import dialstring, permit
@@ -12,6 +13,7 @@ Side = Literal["agent", "customer"]
 Strategy = Literal["one_by_one", "to_all"]
 # In place of a caller id: the CLI of whichever agent of the other party is on the line.
 AGENT_CLI = "AGENT_CLI"
+AROUND_SPEECH_SECONDS = 5  # what a restart or a slow Asterisk may add to each time it is played
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,32 +80,43 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """A sound that is played to whoever answers, so many times: its media URI, and how long it is."""
+
+    media: str
+    seconds: float
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
     """One request for one call: the agent's party is reached first, then the customer's, then both are bridged.
 
-    `ring_tone` is what the agent's party hears while the customer's is hunted (a media URI; "": what the customer's
-    network sends). `dnd_sides` are those whose numbers must not be on the account's do-not-disturb lists.
+    Without an agent's party the customer hears `speech`, and that is all of the call. `ring_tone` is what the agent's
+    party hears while the customer's is hunted (a media URI; "": what the customer's network sends). `dnd_sides` are
+    those whose numbers must not be on the account's do-not-disturb lists.
     """
 
     account_id: str
     kind: str
-    agent: Party
     customer: Party
+    agent: Party | None = None
     max_talk_seconds: int
     retry_pause_seconds: float = 2.0
     ring_tone: str = ""
     alerts: tuple[Alert, ...] = ()
     pair: Pair | None = None
+    speech: Speech | None = None
     dnd_sides: tuple[Side, ...] = ("customer",)
 
     @property
-    def parties(self) -> tuple[Party, ...]:
-        """All that are to be reached."""
-        return self.agent, self.customer
+    def parties(self) -> dict[Side, Party]:
+        """All that are to be reached, in that order."""
+        return {"agent": self.agent, "customer": self.customer} if self.agent else {"customer": self.customer}
 
     def party(self, side: Side) -> Party:
-        """The party of that side."""
-        return self.agent if side == "agent" else self.customer
+        """The party of that side, which is one of those to be reached."""
+        return self.parties[side]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +138,7 @@ def click2call(
     limits: Limits,
 ) -> CallRequest:
     """A checked request to ring the agent, then the customer. Raises `InvalidRequest` naming the parameter."""
-    try:
-        shown = permit.shown(account, caller_id)
-    except InvalidRequest as exc:
-        raise InvalidRequest(f"caller_id: {exc.message}", param="caller_id") from exc
+    shown = _shown(account, caller_id)
     moment = permit.Moment(account=account, routes=routes)
     agent = permit.Attempt(number=agent_number, caller_id=shown, side="agent")
     customer = permit.Attempt(number=customer_number, caller_id=shown)
@@ -139,6 +149,41 @@ def click2call(
         customer=_party("destination_number", customer, moment, limits),
         max_talk_seconds=limits.max_talk_seconds,
     )
+
+
+def otp(
+    account: Account,
+    *,
+    customer_number: str,
+    caller_id: str,
+    routes: Sequence[Route],
+    limits: Limits,
+) -> CallRequest:
+    """A checked request to speak to the customer: what is not said yet. Raises `InvalidRequest` naming the parameter.
+
+    Whoever asked for a password wants to be called: do-not-disturb lists are for calls nobody asked for.
+    """
+    attempt = permit.Attempt(number=customer_number, caller_id=_shown(account, caller_id), kind="otp", heeds_dnd=False)
+    return CallRequest(
+        account_id=account.account_id,
+        kind="otp",
+        customer=_party("customer_number", attempt, permit.Moment(account=account, routes=routes), limits),
+        max_talk_seconds=limits.max_talk_seconds,
+        dnd_sides=(),
+    )
+
+
+def speaking(request: CallRequest, speech: Speech) -> CallRequest:
+    """The request with what is said to who answers; nobody is on the line for longer than that takes."""
+    seconds = math.ceil(speech.times * (speech.seconds + AROUND_SPEECH_SECONDS))
+    return replace(request, speech=speech, max_talk_seconds=seconds)
+
+
+def _shown(account: Account, caller_id: str) -> str:
+    try:
+        return permit.shown(account, caller_id)
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"caller_id: {exc.message}", param="caller_id") from exc
 
 
 def _party(param: str, attempt: permit.Attempt, moment: permit.Moment, limits: Limits) -> Party:

@@ -15,7 +15,7 @@ from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
-from engine.core.request import Alert, CallRequest, Pair, Party, Target
+from engine.core.request import Alert, CallRequest, Pair, Party, Speech, Target
 
 Row = dict[str, Any]
 LEG_FACTS = tuple(field.name for field in fields(Leg))
@@ -34,6 +34,7 @@ CALL_FACTS = (
     "hears",
     "plays",
     "played_at",
+    "heard_seconds",
 )
 
 _leg_facts = attrgetter(*LEG_FACTS)
@@ -105,14 +106,15 @@ def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: 
 
 
 def _request(kept: Mapping[str, Any]) -> CallRequest:
-    pair = kept["pair"]
+    agent, pair, speech = kept["agent"], kept["pair"], kept.get("speech")
     return CallRequest(
         **{
             **kept,
-            "agent": _party(kept["agent"]),
+            "agent": _party(agent) if agent else None,
             "customer": _party(kept["customer"]),
             "alerts": tuple(Alert(**alert) for alert in kept["alerts"]),
             "pair": Pair(**pair) if pair else None,
+            "speech": Speech(**speech) if speech else None,
             "dnd_sides": tuple(kept["dnd_sides"]),
         }
     )

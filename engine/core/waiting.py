@@ -12,6 +12,7 @@ from engine.core.request import CallRequest
 RING = "ring"
 MUSIC = "music"
 RING_TONE = "ring_tone"
+LOOPS = 100  # of the ring tone, before it has to be asked for again
 SHORTEST_SECONDS = 1.0  # a playback that was over sooner can not be played: no use in trying for ever
 
 
@@ -67,5 +68,5 @@ def _hear(call: Call, leg: Leg, sound: str) -> list[c.Command]:
             call.plays += 1
             call.played_at = call.now
             orders.append(c.SaveIntent(legs=()))  # whoever comes after us has to be able to stop it
-            orders.append(c.Play(leg=leg.name, media=call.request.ring_tone, playback=call.plays))
+            orders.append(c.Play(leg=leg.name, media=call.request.ring_tone, playback=call.plays, times=LOOPS))
     return orders

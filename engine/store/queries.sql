@@ -9,7 +9,7 @@ WITH new_calls AS (
         release_reason = excluded.release_reason, bridge = excluded.bridge, bridge_open = excluded.bridge_open,
         members = excluded.members, digits = excluded.digits, deadlines = excluded.deadlines,
         permit = excluded.permit, seeking = excluded.seeking, sought_since = excluded.sought_since, gave_up = excluded.gave_up, hears = excluded.hears,
-        plays = excluded.plays, played_at = excluded.played_at
+        plays = excluded.plays, played_at = excluded.played_at, heard_seconds = excluded.heard_seconds
         WHERE known.account_id = excluded.account_id AND known.requested_at = excluded.requested_at
     RETURNING call_id
 ), new_legs AS (
@@ -23,9 +23,11 @@ WITH new_calls AS (
         reason = excluded.reason, ended_by = excluded.ended_by
 ), new_cdrs AS (
     INSERT INTO cdrs (request_id, account_id, node, kind, agent_number, customer_number, dialed_number, caller_id,
-        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits)
+        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits,
+        heard_seconds, announcement_seconds)
     SELECT cdr.request_id, cdr.account_id, cdr.node, cdr.kind, agent_number, customer_number, dialed_number, caller_id,
-        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits
+        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits,
+        heard_seconds, announcement_seconds
     FROM jsonb_populate_recordset(NULL::cdrs, $3) AS cdr ORDER BY call_date
     ON CONFLICT (request_id) DO NOTHING
 )

@@ -2,10 +2,13 @@
 
 import itertools
 import time
+import wave
 from asyncio import AbstractEventLoop
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +22,13 @@ from engine.api.dialects import DIALECTS
 from engine.api.door import Door
 from engine.api.lockout import Lockout
 from engine.core.call import Call
-from engine.core.flows import click2call
+from engine.core.flows import FLOWS
 from engine.core.request import CallRequest, Limits, Side
+from engine.core.speech import Manner, Part
 from engine.counts import Counts
 from engine.gate import Gate
 from engine.main import LINE_BYTES
+from engine.media.speeches import Speeches
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
 
@@ -31,6 +36,7 @@ __all__ = [
     "ROUTE",
     "Client",
     "ClockDouble",
+    "StudioDouble",
     "SwitchDouble",
     "account",
     "accounts",
@@ -38,6 +44,7 @@ __all__ = [
     "clock",
     "database_url",
     "store",
+    "studio",
     "switch",
 ]
 
@@ -78,15 +85,33 @@ class SwitchDouble:
         if self.failure is not None:
             raise self.failure
         now, name = time.time(), f"{next(self.names):010x}"
-        call = Call(call_id=name, request=request, flow=click2call, requested_at=now, now=now)
+        call = Call(call_id=name, request=request, flow=FLOWS[request.kind], requested_at=now, now=now)
         try:
             await self.gate.admit(call, live_calls=self.live)
             call.start(now)
-            await self.store.writer.commit(call)
+            await self.store.writer.accept(call, keep(name) if keep else None)
         finally:
             self.gate.leave(call)
         self.started.append(request)
         return name
+
+
+@dataclass
+class StudioDouble:
+    """A voice that says nothing for half a second a part, and remembers what it was asked to say."""
+
+    asked: list[tuple[tuple[Part, ...], Manner]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
+        self.asked.append((tuple(parts), manner))
+        if self.failure is not None:
+            raise self.failure
+        file = BytesIO()
+        with wave.open(file, "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", ""))
+            sound.writeframes(bytes(8000 * len(parts)))
+        return file.getvalue()
 
 
 @dataclass
@@ -125,6 +150,12 @@ def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dic
     return {"kind": "account", "account_id": name, "id": name, "position": 0, "body": body}
 
 
+def template(item_id: str, text: str, *, approved: bool = True, account_id: str = "account_1") -> dict[str, Any]:
+    """An applied template."""
+    body = {"text": text, "approved": approved}
+    return {"kind": "template", "account_id": account_id, "id": item_id, "position": 0, "body": body}
+
+
 @pytest_asyncio.fixture(loop_scope="function")
 async def accounts() -> Accounts:
     """What is applied."""
@@ -135,6 +166,7 @@ async def accounts() -> Accounts:
             account("account_2"),
             account("elsewhere", allowed_ips=("192.0.2.0/24",)),
             ROUTE,
+            *(template("AN2222314c96", "Your code is {otp}.", account_id=each) for each in ("account_1", "account_2")),
         ]
     )
     return accounts
@@ -147,15 +179,36 @@ async def switch(accounts: Accounts, store: Store) -> SwitchDouble:
 
 
 @pytest.fixture
+def studio() -> StudioDouble:
+    """The voice behind the API."""
+    return StudioDouble()
+
+
+@pytest.fixture
 def clock() -> ClockDouble:
     """The clock of the lock-out."""
     return ClockDouble()
 
 
-def application(store: Any, switch: SwitchDouble, door: Door) -> web.Application:
+def application(
+    store: Any,
+    switch: Any,
+    door: Door,
+    *,
+    studio: StudioDouble | None = None,
+    sounds_dir: Path = Path("/nonexistent"),
+) -> web.Application:
     """The application as it is served."""
-    limits = Limits(ring_seconds=30, max_talk_seconds=7200)
-    return build(Api(accounts=door.accounts, door=door, store=store, switch=switch, limits=limits), DIALECTS)
+    api = Api(
+        accounts=door.accounts,
+        door=door,
+        store=store,
+        switch=switch,
+        limits=Limits(ring_seconds=30, max_talk_seconds=7200),
+        studio=studio or StudioDouble(),
+        speeches=Speeches(sounds_dir),
+    )
+    return build(api, DIALECTS)
 
 
 class LongLines(TestServer):
@@ -167,14 +220,21 @@ class LongLines(TestServer):
 
 
 @pytest_asyncio.fixture(loop_scope="function")
-async def client(accounts: Accounts, store: Store, switch: SwitchDouble, clock: ClockDouble) -> AsyncIterator[Client]:
+async def client(
+    accounts: Accounts,
+    store: Store,
+    switch: SwitchDouble,
+    clock: ClockDouble,
+    studio: StudioDouble,
+    tmp_path: Path,
+) -> AsyncIterator[Client]:
     """A client of the API, with account_1's headers."""
     door = Door(
         accounts=accounts,
         lockout=Lockout(LOCKOUT_PER_MINUTE, clock),
         trusted_proxies=(ip_network(PROXY),),
     )
-    app = application(store, switch, door)
+    app = application(store, switch, door, studio=studio, sounds_dir=tmp_path)
     headers = {"account": "account_1", "auth": "secret of account_1"}
     async with TestClient(LongLines(app), headers=headers) as client:
         yield client

@@ -32,7 +32,9 @@ def refused(message: str) -> dict[str, Any]:
 async def test_a_call_is_accepted_with_its_request_id(client: Client, switch: SwitchDouble) -> None:
     reply = await client.post("/api/click2call", json=CALL)
     assert (reply.status, await reply.json()) == (200, {"response": {"request_id": "0000000001", "success": "true"}})
-    assert [(call.agent.number, call.customer.number) for call in switch.started] == [("919910000101", "919910000202")]
+    assert [(call.party("agent").number, call.customer.number) for call in switch.started] == [
+        ("919910000101", "919910000202")
+    ]
 
 
 @pytest.mark.parametrize(

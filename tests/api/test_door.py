@@ -24,12 +24,13 @@ from tests.api.conftest import (
     clock,
     database_url,
     store,
+    studio,
     switch,
 )
 from tests.dialects.sarv_document import MESSAGES
 from tests.store.test_store import ended, new_call, written
 
-__all__ = ["client", "clock", "database_url", "store", "switch"]
+__all__ = ["client", "clock", "database_url", "store", "studio", "switch"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -84,6 +85,12 @@ class Rule:
 
 
 CALL = {"agent_number": "919910000101", "caller_id": "15168148111", "destination_number": "919910000202"}
+SPEECH = {
+    "customer_number": "919910000202",
+    "caller_id": "15168148111",
+    "otp": "1987",
+    "announce_template_id": "AN2222314c96",
+}
 REQUEST_ID = "57362de4f0"  # account_1's only call
 DAYS = {"start_call_date": "2023-07-07", "end_call_date": "2023-07-07"}
 SARV = Rule({"from": "9910000101", "to": "9910000202"}, new=True, sarv=True)
@@ -92,6 +99,7 @@ SARV = Rule({"from": "9910000101", "to": "9910000202"}, new=True, sarv=True)
 OPEN_ROUTES = {(method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz", "/metrics")}
 CLOSED_ROUTES = {
     ("POST", "/api/click2call"): Rule(CALL, new=True),
+    ("POST", "/api/outbound_call"): Rule(SPEECH, new=True),
     ("POST", "/api/get_cdr_by_request_id"): Rule({"request_id": REQUEST_ID}, another=404, tells=True),
     ("POST", "/api/get_cdr_by_date"): Rule(DAYS, tells=True),
     ("GET", "/api/get_cdr_statistics"): Rule(None, tells=True),

@@ -16,13 +16,11 @@ import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
 from engine.accounts import Accounts
-from engine.api.app import Api, build
 from engine.api.dialects import DIALECTS
 from engine.api.dialects.sarv import DIALECT as SARV
 from engine.api.door import Door
 from engine.api.lockout import Lockout
 from engine.ari.client import Ari
-from engine.core.request import Limits
 from engine.errors import StoreAway
 from engine.gate import Gate
 from engine.line import Line
@@ -31,7 +29,7 @@ from engine.store.ledger import Ledger
 from engine.store.postgres import Store
 from engine.store.spool import Spool
 from engine.switch import Switch
-from tests.api.conftest import Client, account
+from tests.api.conftest import Client, account, application
 from tests.ari.fake import FakeAsterisk
 from tests.store.conftest import execute
 from tests.store.test_keys import kept
@@ -121,8 +119,7 @@ async def _running(
             while not switch.ready:
                 await asyncio.sleep(0.01)
         door = Door(accounts=accounts, lockout=Lockout(100), trusted_proxies=())
-        limits = Limits(ring_seconds=30, max_talk_seconds=7200)
-        app = build(Api(accounts=accounts, door=door, store=store, switch=switch, limits=limits), DIALECTS)
+        app = application(store, switch, door)
         async with TestClient(TestServer(app), headers=headers) as client:
             yield Engine(client, asterisk, store, switch)
         switch.close()
@@ -513,6 +510,11 @@ async def test_a_request_that_can_not_dial_takes_no_key(engine: Engine) -> None:
         assert reply.status == 200
 
 
+DIALLING = ("/api/click2call", "/api/outbound_call")
+
+
 @pytest.mark.parametrize("operation", [each for d in DIALECTS for each in d.operations], ids=lambda each: each.path)
 async def test_an_operation_says_so_if_it_dials(operation: Any) -> None:
-    assert operation.dials == (operation.path == "/api/click2call" or operation in SARV.operations)
+    assert operation.dials == (
+        operation.path in ("/api/click2call", "/api/outbound_call") or operation in SARV.operations
+    )

@@ -20,10 +20,11 @@ from tests.api.conftest import (
     clock,
     database_url,
     store,
+    studio,
     switch,
 )
 
-__all__ = ["client", "clock", "database_url", "store", "switch"]
+__all__ = ["client", "clock", "database_url", "store", "studio", "switch"]
 
 ONE = ip_address("192.0.2.1")
 OTHER = ip_address("192.0.2.2")

@@ -12,11 +12,11 @@ from aiohttp import FormData
 from engine.accounts import Accounts
 from engine.core.request import AGENT_CLI, Alert, CallRequest, Pair, Party, Target
 from engine.store.postgres import Store
-from tests.api.conftest import Client, SwitchDouble, client, clock, database_url, store, switch
+from tests.api.conftest import Client, SwitchDouble, client, clock, database_url, store, studio, switch
 from tests.api.test_sarv_codes import BLOCKED, CALL, ITEMS, agent, item
 from tests.dialects.sarv_document import MESSAGES, SUCCESS
 
-__all__ = ["client", "clock", "database_url", "store", "switch"]
+__all__ = ["client", "clock", "database_url", "store", "studio", "switch"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -298,15 +298,23 @@ async def test_a_list_is_called_in_its_order_or_all_at_once(customer: Customer) 
     made = await customer.call(to=five, toStrategy="TO_ALL", toRingTime="50", toRetryCount="3")
     assert numbers(made.customer) == [f"9199100002{n:02}" for n in (4, 2, 0, 1, 3)]
     assert (made.customer.strategy, made.customer.ring_seconds, made.customer.retries) == ("to_all", 50, 3)
-    assert (made.agent.strategy, made.agent.ring_seconds, made.agent.retries) == ("one_by_one", 20, 0)
+    assert (made.party("agent").strategy, made.party("agent").ring_seconds, made.party("agent").retries) == (
+        "one_by_one",
+        20,
+        0,
+    )
     made = await customer.call(**{"from": five, "to": "9910000301", "fromRingTime": "1", "fromRetryCount": "1"})
-    assert numbers(made.agent) == [f"9199100002{n:02}" for n in (4, 2, 0, 1, 3)]
-    assert (made.agent.strategy, made.agent.ring_seconds, made.agent.retries) == ("one_by_one", 1, 1)
+    assert numbers(made.party("agent")) == [f"9199100002{n:02}" for n in (4, 2, 0, 1, 3)]
+    assert (made.party("agent").strategy, made.party("agent").ring_seconds, made.party("agent").retries) == (
+        "one_by_one",
+        1,
+        1,
+    )
 
 
 async def test_an_extension_and_agents_are_dialled_where_they_are(customer: Customer) -> None:
     made = await customer.call(**{"from": "101", "toType": "Agent", "to": "204,202", "toStrategy": "TO_ALL"})
-    assert made.agent.targets == (Target(number="101", endpoints=("PJSIP/101",)),)
+    assert made.party("agent").targets == (Target(number="101", endpoints=("PJSIP/101",)),)
     assert made.customer.targets == (
         target("919910020404", agent_id="204", cli=OTHER_CLI),
         target("919910020202", agent_id="202"),
@@ -346,9 +354,9 @@ async def test_a_group_is_one_by_one_whatever_the_strategy_says(customer: Custom
 
 async def test_who_is_on_the_other_side_is_not_asked_for_in_the_group(customer: Customer) -> None:
     made = await customer.call(**TO_GROUP, **{"fromType": "Agent", "from": "201"})
-    assert (agents(made.agent), agents(made.customer)) == (["201"], ["204", "205"])
+    assert (agents(made.party("agent")), agents(made.customer)) == (["201"], ["204", "205"])
     made = await customer.call(**{"fromType": "Group", "from": "303", "to": "9910020404"})
-    assert agents(made.agent) == ["201", "205"]
+    assert agents(made.party("agent")) == ["201", "205"]
 
 
 @pytest.mark.parametrize(
@@ -405,7 +413,7 @@ async def test_a_ring_tone_is_an_announcement_by_its_id_or_its_number(customer: 
 )
 async def test_each_side_is_shown_its_cli(customer: Customer, asked: dict[str, str], shown: tuple[str, str]) -> None:
     made = await customer.call(**asked)
-    assert (made.agent.caller_id, made.customer.caller_id) == shown
+    assert (made.party("agent").caller_id, made.customer.caller_id) == shown
 
 
 @pytest.mark.parametrize("side", ["to", "from"])
@@ -432,7 +440,7 @@ async def test_a_number_comes_back_to_its_agent(
     if side == "from":
         asked = {"from": "303", "fromType": "Group", "to": number}
     made = await customer.call(**asked, sticky="yes", **({"stickyAgentBusy": policy} if policy else {}))
-    party, other = (made.customer, made.agent) if side == "to" else (made.agent, made.customer)
+    party, other = (made.customer, made.party("agent")) if side == "to" else (made.party("agent"), made.customer)
     assert (agents(party), party.queue_seconds, numbers(other)) == (found, queued, [number])
     assert made.pair == (Pair(number=number, seconds=86400) if remembered else None)
 

@@ -26,10 +26,11 @@ from tests.api.conftest import (
     clock,
     database_url,
     store,
+    studio,
     switch,
 )
 
-__all__ = ["client", "clock", "database_url", "store", "switch"]
+__all__ = ["client", "clock", "database_url", "store", "studio", "switch"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 

@@ -20,11 +20,11 @@ from engine.api.dialects.sarv_params import Params
 from engine.core import permit
 from engine.core.request import CallRequest
 from engine.store.postgres import Store
-from tests.api.conftest import Client, ClockDouble, SwitchDouble, client, clock, database_url, store, switch
+from tests.api.conftest import Client, ClockDouble, SwitchDouble, client, clock, database_url, store, studio, switch
 from tests.api.test_sarv_codes import CALL, ITEMS
 from tests.dialects.sarv_document import MESSAGES
 
-__all__ = ["client", "clock", "database_url", "store", "switch"]
+__all__ = ["client", "clock", "database_url", "store", "studio", "switch"]
 
 pytestmark = [pytest.mark.asyncio(loop_scope="function"), pytest.mark.timeout(120)]
 
@@ -267,14 +267,17 @@ def harmless(request: CallRequest) -> bool:
     """Whether it dials only whom GOOD names, and shows and plays only what is the account's."""
     agents = {"919910020101", "919910020202"}
     return (
-        {target.number for target in request.agent.targets} <= {"919910000101", "91" + UNLUCKY}
+        {target.number for target in request.party("agent").targets} <= {"919910000101", "91" + UNLUCKY}
         and {target.number for target in request.customer.targets} <= agents
         and all(
-            re.fullmatch("PJSIP/[0-9]+@carrier", end) for p in request.parties for t in p.targets for end in t.endpoints
+            re.fullmatch("PJSIP/[0-9]+@carrier", end)
+            for p in request.parties.values()
+            for t in p.targets
+            for end in t.endpoints
         )
-        and {party.caller_id for party in request.parties} <= CLIS
+        and {party.caller_id for party in request.parties.values()} <= CLIS
         and {request.ring_tone, *(alert.media for alert in request.alerts)} <= SOUNDS
-        and all(1 <= party.ring_seconds <= 50 and 0 <= party.retries <= 3 for party in request.parties)
+        and all(1 <= party.ring_seconds <= 50 and 0 <= party.retries <= 3 for party in request.parties.values())
         and 0 < request.max_talk_seconds <= 7200
     )
 

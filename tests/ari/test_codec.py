@@ -152,7 +152,7 @@ def test_no_command_is_sent_that_could_set_another_variable() -> None:
     for kind in vars(c).values():
         if isinstance(kind, type) and issubclass(kind, c.Command) and kind not in (c.Command, c.LegCommand):
             sample = {"leg": "a1", "legs": ("a1",), "bridge": 1, "cause": 16, "ring_seconds": 1, "life_seconds": 1}
-            sample |= {"playback": 1, "targets": (0,), "every": False, "since": 0.0, "seconds": 60}
+            sample |= {"playback": 1, "times": 2, "targets": (0,), "every": False, "since": 0.0, "seconds": 60}
             texts = {"media": "sound:beep", "side": "agent", "number": "919910000202", "agent_id": "201"}
             texts |= {"tone": "busy", "endpoint": "PJSIP/101", "caller_id": "15168148111", "account_id": "account_1"}
             known = {field.name for field in dataclasses.fields(kind)}

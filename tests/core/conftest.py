@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from engine.core.call import Call
-from engine.core.flows import click2call
-from engine.core.request import CallRequest, Party, Target
+from engine.core.flows import FLOWS
+from engine.core.request import CallRequest, Party, Speech, Target
 
 CALLER_ID = "15168148111"
 
@@ -33,9 +33,15 @@ def request_of(agent: Party = AGENT, customer: Party = CUSTOMER) -> CallRequest:
     )
 
 
+def otp_of(customer: Party = CUSTOMER, *, seconds: float = 4.0, times: int = 1) -> CallRequest:
+    """A request to speak to that party."""
+    speech = Speech(media="sound:/run/legwork/speech", seconds=seconds, times=times)
+    return CallRequest(account_id="account_1", kind="otp", customer=customer, speech=speech, max_talk_seconds=60)
+
+
 def call_of(request: CallRequest) -> Call:
     """A call, not started."""
-    return Call(call_id="57362de4f0", request=request, flow=click2call, requested_at=100.0, now=100.0)
+    return Call(call_id="57362de4f0", request=request, flow=FLOWS[request.kind], requested_at=100.0, now=100.0)
 
 
 @pytest.fixture

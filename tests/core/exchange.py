@@ -65,7 +65,9 @@ class Life:
         if state == "Down" or self.random.random() < 0.4:
             return
         if state == "Up":
-            act = self.random.choice(("press", "end"))
+            act = self.random.choice(
+                ("press", "end", "finish", "finish") if self.call.request.speech else ("press", "end")
+            )
         else:
             act = self.random.choice(("ring", "progress", "answer", "end"))
         if act == "ring":
@@ -76,10 +78,19 @@ class Life:
         elif act == "answer":
             self.channels[leg] = "Up"
             self._tell(e.Answered(leg=leg, at=self.now))
+        elif act == "finish":
+            self._finish(leg)
         elif act == "press":
             self._tell(e.Pressed(leg=leg, at=self.now, digit="5"))
         else:
             self._end(leg, *self.random.choice(CAUSES))
+
+    def _finish(self, leg: str) -> None:
+        """What is played to it comes to its end, or is cut short."""
+        playing = [playback for each, playback in self.played if each == leg]
+        if playing and (speech := self.call.request.speech):
+            self.now += self.random.choice((speech.seconds, speech.seconds, 0.0))
+            self._tell(e.Played(leg=leg, playback=max(playing), at=self.now))
 
     def _event(self) -> None:
         """The call hears of something: mostly in order, sometimes early, sometimes twice."""

@@ -9,6 +9,7 @@ from engine.core.call import Call
 from engine.core.cdr import cdr
 from engine.core.reach import held
 from engine.core.request import AGENT_CLI, Alert, Pair, Party, Target
+from engine.core.waiting import LOOPS
 from tests.core.conftest import AGENT, CALLER_ID, CUSTOMER, call_of, request_of
 
 TONE = "sound:/srv/ring"
@@ -94,9 +95,12 @@ def test_the_ring_tone_is_played_until_the_answer_and_the_legs_meet_then() -> No
     call.start(100.0)
     orders = reached(call)
     assert kinds(orders) == ["SaveIntent", "OpenBridge", "Play", "SaveIntent", "CreateLeg"]
-    assert orders[2] == c.Play(leg="a1", media=TONE, playback=1)
+    assert orders[2] == c.Play(leg="a1", media=TONE, playback=1, times=LOOPS)
     assert kinds(call.note(e.Created(leg="b1", at=105.1))) == ["Dial"]
-    assert call.note(e.Played(leg="a1", playback=1, at=160)) == [KEPT, c.Play(leg="a1", media=TONE, playback=2)]
+    assert call.note(e.Played(leg="a1", playback=1, at=160)) == [
+        KEPT,
+        c.Play(leg="a1", media=TONE, playback=2, times=LOOPS),
+    ]
     assert call.note(e.Answered(leg="b1", at=161)) == [
         c.StopPlay(leg="a1", playback=2),
         c.AddToBridge(bridge=1, legs=("a1", "b1")),
@@ -218,7 +222,7 @@ def test_what_is_safe_to_repeat_is_repeated_after_a_restart() -> None:
     assert call.note(e.TakenBack(at=120)) == [
         c.StopPlay(leg="a1", playback=1),
         KEPT,
-        c.Play(leg="a1", media=TONE, playback=2),
+        c.Play(leg="a1", media=TONE, playback=2, times=LOOPS),
     ]
 
 

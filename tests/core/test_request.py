@@ -32,12 +32,12 @@ def asked(
 
 def test_both_parties_get_their_endpoints_and_ring_time() -> None:
     request = asked(destination="9910000202")
-    assert request.agent.targets[0].endpoints == ("PJSIP/919910000101@carrier",)
+    assert request.party("agent").targets[0].endpoints == ("PJSIP/919910000101@carrier",)
     assert (request.customer.number, request.customer.ring_seconds) == ("919910000202", 30)
 
 
 def test_an_extension_of_the_account_comes_before_the_number_rules() -> None:
-    assert asked(agent="101").agent.targets[0].endpoints == ("PJSIP/101",)
+    assert asked(agent="101").party("agent").targets[0].endpoints == ("PJSIP/101",)
 
 
 @pytest.mark.parametrize(

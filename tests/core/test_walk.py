@@ -6,7 +6,7 @@ from random import Random
 
 from engine.core.cdr import cdr
 from engine.core.request import Alert, CallRequest, Pair, Party, Target
-from tests.core.conftest import CALLER_ID, call_of, request_of
+from tests.core.conftest import CALLER_ID, call_of, otp_of, request_of
 from tests.core.exchange import Life
 
 LIVES = int(os.environ.get("WALK_LIVES", "5000"))
@@ -15,6 +15,9 @@ TRUNKS = ("one", "two")
 
 def request(random: Random) -> CallRequest:
     """A request for anything there is."""
+    if random.random() < 0.25:
+        customer = party(random, "91991000020", of_agents=False)
+        return otp_of(customer, seconds=random.choice((0.8, 5.0)), times=random.choice((1, 1, 3)))
     return replace(
         request_of(agent=party(random, "91991000010"), customer=party(random, "91991000020")),
         ring_tone=random.choice(("", "", "sound:/x/y")),
@@ -26,9 +29,9 @@ def request(random: Random) -> CallRequest:
     )
 
 
-def party(random: Random, number: str) -> Party:
+def party(random: Random, number: str, *, of_agents: bool | None = None) -> Party:
     """A party of one number, several, or agents."""
-    of_agents = random.random() < 0.3
+    of_agents = random.random() < 0.3 if of_agents is None else of_agents
     targets = tuple(
         Target(
             number=f"{number}{place}",
@@ -49,6 +52,7 @@ def party(random: Random, number: str) -> Party:
 
 def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
     outcomes: dict[str, int] = {}
+    spoken = 0
     for seed in range(LIVES):
         random = Random(seed)
         life = Life(call_of(request(random)), random)
@@ -61,11 +65,16 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
         assert life.bridges == set(), where
         assert call.deadlines == {}, where
         record = cdr(call, node="n1")
+        if call.request.speech is not None:
+            assert record.heard_seconds is not None, where
+            assert 0 <= record.heard_seconds <= (record.announcement_seconds or 0), where
+            assert record.billsec is None or record.heard_seconds <= record.billsec + 0.5, where
+            spoken += record.heard_seconds == record.announcement_seconds
         assert record.billsec is None or record.billsec >= 0, where
         for leg in call.legs.values():
             known = [time for time in (leg.created_at, leg.answered_at, leg.ended_at) if time is not None]
             assert known == sorted(known), where
-        for party, side in ((call.request.agent, "agent"), (call.request.customer, "customer")):
+        for side, party in call.request.parties.items():
             legs = [leg for leg in call.legs.values() if leg.side == side]
             cut_off = sum(leg.hangup_reason == "interrupted" for leg in legs)
             for place, target in enumerate(party.targets):
@@ -74,3 +83,4 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
             assert sum(leg.answered_at is not None for leg in legs) <= 1, where
         outcomes[record.disposition] = outcomes.get(record.disposition, 0) + 1
     assert outcomes.keys() >= {"ANSWER", "NOANSWER", "BUSY", "CONGESTION", "CHANUNAVAIL", "CANCEL"}, outcomes
+    assert spoken > LIVES / 100

@@ -42,6 +42,7 @@ def operation(path: str) -> Any:
 def test_routes_and_methods_are_the_documents() -> None:
     assert [(each.method, each.path) for each in cpaas.DIALECT.operations] == [
         ("POST", "/api/click2call"),
+        ("POST", "/api/outbound_call"),
         ("POST", "/api/get_cdr_by_request_id"),
         ("POST", "/api/get_cdr_by_date"),
         ("GET", "/api/get_cdr_statistics"),
@@ -66,7 +67,7 @@ def test_click2call_asks_for_one_call_agent_first() -> None:
     ask = operation("/api/click2call").parse(CALL, AROUND)
     assert isinstance(ask, StartCall)
     assert ask.request.kind == "click2call"
-    assert ask.request.agent.number == "919979270001"
+    assert ask.request.party("agent").number == "919979270001"
     assert ask.request.customer.number == "918000680001"
     assert ask.request.customer.caller_id == "15168148111"
 
@@ -148,6 +149,8 @@ ROW = {
     "agent_number": "91800068XXXX",
     "answered_at": 1688448702.4,
     "billsec": 8.55722,
+    "heard_seconds": None,
+    "announcement_seconds": None,
     "call_date": 1688448711.0,
     "duration": 15.1364,
     "disposition": "ANSWER",

@@ -45,7 +45,7 @@ def _dialled(world: World) -> Iterator[str]:
 
 
 def _numbers(asked: Asked) -> tuple[str, str]:
-    return asked.planned.request.agent.number, asked.planned.request.customer.number
+    return asked.planned.request.party("agent").number, asked.planned.request.customer.number
 
 
 def _recorded(world: World, asked: Asked) -> Iterator[str]:

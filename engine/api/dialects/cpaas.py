@@ -8,22 +8,38 @@ from typing import Any
 
 from engine.api.dialect import Body, Dialect, Identity, Operation, Surroundings
 from engine.api.statuses import status
-from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
+from engine.core.asks import (
+    Accepted,
+    Ask,
+    CdrByRequestId,
+    CdrRow,
+    CdrsByDate,
+    CdrStatistics,
+    LiveCallStatistics,
+    StartCall,
+    StartSpeech,
+)
 from engine.core.causes import Disposition
 from engine.core.refusal import InvalidRequest, Refusal
-from engine.core.request import click2call
-from engine.errors import Unauthorised
+from engine.core.request import click2call, otp
+from engine.core.speech import Pause, manner, spoken
+from engine.errors import NotFound, Unauthorised
 
 TEXT_LENGTH = 100
 REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 RECORD_COUNT = 1000
+MOST_REPEATS = 10
+MANNER = ("voice", "volume", "rate", "pitch", "language_code", "tts_engine_type")
+LEAD_SECONDS = 0.5  # of silence first: who answers needs a moment, and so does the path of the sound
 LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
 
 RECORDING_OPTIONS = ("both", "agent", "customer", "on", "off")
 TRANSCRIPT_OPTIONS = ("on", "off")
 
+CONTEXTS = {"otp": "local_call"}  # the document's word for a kind of call, where it is not ours
+HEARD = ("heard_seconds", "announcement_seconds")
 STATISTICS = {
     "answer_calls": Disposition.ANSWER,
     "busy_calls": Disposition.BUSY,
@@ -79,6 +95,39 @@ def reply_request_id(request_id: str) -> Body:
     return {"response": {"request_id": request_id, "success": "true"}}
 
 
+# -- one-time passwords ----------------------------------------------------------------------
+
+
+def parse_outbound_call(body: Body, around: Surroundings) -> Ask:
+    """The password, spelt out within the template's text, for whoever answers at that number."""
+    account = around.account
+    request = otp(
+        account,
+        customer_number=_required(body, "customer_number"),
+        caller_id=_required(body, "caller_id"),
+        routes=around.routes,
+        limits=around.limits,
+    )
+    password = _required(body, "otp")
+    template = account.templates.get(_required(body, "announce_template_id"))
+    if template is None:
+        raise NotFound("there is no such announce_template_id")
+    if not template.approved:
+        raise InvalidRequest("announce_template_id: this template is not approved", param="announce_template_id")
+    times = _whole(body, "repeat", default=1)
+    if not 1 <= times <= MOST_REPEATS:
+        raise InvalidRequest(f"repeat must be from 1 to {MOST_REPEATS}", param="repeat")
+    asked, warnings = manner(**{name: _text(body, name) or None for name in MANNER})
+    parts = (Pause(LEAD_SECONDS), *spoken(template.text, {}, otp=password))
+    return StartSpeech(request=request, parts=parts, manner=asked, times=times, warnings=warnings)
+
+
+def reply_outbound_call(accepted: Accepted) -> Body:
+    """The call was accepted; `warnings`, where there are any, is an extra field of ours."""
+    more = {"warnings": list(accepted.warnings)} if accepted.warnings else {}
+    return {"response": {"request_id": accepted.request_id, "success": "true", **more}}
+
+
 # -- CDRs ------------------------------------------------------------------------------------
 
 
@@ -110,7 +159,7 @@ def reply_cdrs(rows: list[CdrRow]) -> Body:
 
 
 def cdr(row: CdrRow) -> Body:
-    """One CDR as the document shows it, and our own extra fields `reason` and `legs`."""
+    """One CDR as the document shows it, and our own: `reason`, `legs`, and how much was heard of a speech."""
     answered = row["disposition"] == Disposition.ANSWER
     return {
         "account_id": row["account_id"],
@@ -123,7 +172,7 @@ def cdr(row: CdrRow) -> Body:
         "call_status": "ANSWERED" if answered else None,
         "caller_id": row["caller_id"],
         "customer_number": row["customer_number"],
-        "destination_context": row["kind"],
+        "destination_context": CONTEXTS.get(row["kind"], row["kind"]),
         "dial_status": row["disposition"],
         "dialed_number": row["dialed_number"],
         "dtmf_inputs": row["digits"],
@@ -133,6 +182,7 @@ def cdr(row: CdrRow) -> Body:
         "request_id": row["request_id"],
         "uniqueid": row["channel"],
         "reason": row["reason"],
+        **{name: row[name] for name in HEARD if row[name] is not None},
         "legs": [leg(each) for each in row["legs"]],
     }
 
@@ -174,6 +224,7 @@ DIALECT = Dialect(
     refuse=refuse,
     operations=(
         Operation("POST", "/api/click2call", parse_click2call, reply_request_id, dials=True),
+        Operation("POST", "/api/outbound_call", parse_outbound_call, reply_outbound_call, dials=True),
         Operation("POST", "/api/get_cdr_by_request_id", parse_cdr_by_request_id, reply_cdrs),
         Operation("POST", "/api/get_cdr_by_date", parse_cdr_by_date, reply_cdrs),
         Operation("GET", "/api/get_cdr_statistics", lambda *_: CdrStatistics(), reply_statistics),

@@ -2,6 +2,6 @@
 
 from types import ModuleType
 
-from engine.core.flows import click2call
+from engine.core.flows import announce, click2call
 
-FLOWS: dict[str, ModuleType] = {"click2call": click2call}
+FLOWS: dict[str, ModuleType] = {"click2call": click2call, "otp": announce}

@@ -1,0 +1,71 @@
+"""The speeches of live calls: one file each, where Asterisk can read it, and gone when its call is over."""
+
+import asyncio
+import secrets
+import time
+import wave
+from collections.abc import Collection
+from io import BytesIO
+from pathlib import Path
+
+import structlog
+
+from engine.core.call import Call
+from engine.core.request import Speech
+from engine.errors import Unavailable
+
+FOLDER = "speeches"
+NAME_BYTES = 8
+YOUNG_SECONDS = 60.0  # so long a speech may wait for its call
+READABLE = 0o640
+
+log = structlog.get_logger()
+
+
+class Speeches:
+    """Files under the folder that Asterisk plays from. Their names are random: they tell nothing of what is said."""
+
+    def __init__(self, sounds_dir: Path) -> None:
+        self._folder = sounds_dir.absolute() / FOLDER
+
+    async def keep(self, sound: bytes, *, times: int) -> Speech:
+        """The WAV as something that can be played. Raises `Unavailable`."""
+        file = self._folder / f"{secrets.token_hex(NAME_BYTES)}.wav"
+        try:
+            await asyncio.to_thread(_write, file, sound)
+        except OSError as exc:
+            log.error("speech not kept", error=str(exc))
+            raise Unavailable from exc
+        with wave.open(BytesIO(sound)) as opened:
+            seconds = opened.getnframes() / opened.getframerate()
+        return Speech(media=f"sound:{file.with_suffix('')}", seconds=seconds, times=times)
+
+    def drop(self, speech: Speech) -> None:
+        """Nobody hears it any more."""
+        Path(f"{speech.media.removeprefix('sound:')}.wav").unlink(missing_ok=True)
+
+    def forget(self, call: Call) -> None:
+        """The call is over."""
+        if call.request.speech is not None:
+            self.drop(call.request.speech)
+
+    async def sweep(self, heard: Collection[str]) -> None:
+        """Drop whatever is none of these media URIs and has waited long enough: an engine that died left it."""
+        names = {Path(media).name for media in heard}
+        dropped = await asyncio.to_thread(_sweep, self._folder, names)
+        if dropped:
+            log.warning("speeches of no call dropped", speeches=dropped)
+
+
+def _write(file: Path, sound: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=READABLE, exist_ok=False)
+    file.write_bytes(sound)
+
+
+def _sweep(folder: Path, names: Collection[str]) -> int:
+    oldest = time.time() - YOUNG_SECONDS
+    left = [file for file in folder.glob("*.wav") if file.stem not in names and file.stat().st_mtime < oldest]
+    for file in left:
+        file.unlink(missing_ok=True)
+    return len(left)
