@@ -97,11 +97,14 @@ def cdr_view(cdr: Row) -> RenderableType:
     answered = cdr["disposition"] == "ANSWER"
     table.add_row("request", f"{cdr['request_id']}  {cdr['kind']} of {cdr['account_id']} on {cdr['node']}")
     table.add_row("outcome", Text(f"{cdr['disposition']} ({cdr['reason']})", style="green" if answered else "yellow"))
-    table.add_row("from, to", f"{cdr['agent_number']} → {cdr['customer_number']}, shown {cdr['caller_id']}")
+    parties = " → ".join(number for number in (cdr["agent_number"], cdr["customer_number"]) if number)
+    table.add_row("from, to" if cdr["agent_number"] else "to", f"{parties}, shown {cdr['caller_id']}")
     table.add_row("answered", clock(cdr["answered_at"]))
     table.add_row("ended", f"{clock(cdr['call_date'])} by {cdr['ended_by']}")
     table.add_row("billsec", _seconds(cdr["billsec"]))
     table.add_row("duration", _seconds(cdr["duration"]))
+    if cdr["announcement_seconds"] is not None:
+        table.add_row("heard", f"{_seconds(cdr['heard_seconds'])} of {_seconds(cdr['announcement_seconds'])}")
     if (permit := cdr.get("permit")) and not permit["allowed"]:
         table.add_row("permit", f"refused ({permit['reason']}): {permit['words']}")
     return Group(table, Text(), legs_table(cdr["legs"]))
