@@ -1,12 +1,11 @@
 """The CPaaS suite's API: headers `account` and `auth`, JSON in, `{"response": …}` out."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Any
 
 from engine.api.dialect import Body, Dialect, Identity, Operation, Surroundings
+from engine.api.dialects.cpaas_params import RECORDING_OPTIONS, date, day_after, id_of, only_off, required, whole
 from engine.api.statuses import status
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
 from engine.core.causes import Disposition
@@ -14,14 +13,7 @@ from engine.core.refusal import InvalidRequest, Refusal
 from engine.core.request import click2call
 from engine.errors import Unauthorised
 
-TEXT_LENGTH = 100
-REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 RECORD_COUNT = 1000
-LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
-
-RECORDING_OPTIONS = ("both", "agent", "customer", "on", "off")
 TRANSCRIPT_OPTIONS = ("on", "off")
 
 STATISTICS = {
@@ -57,11 +49,11 @@ def refuse(refusal: Refusal) -> tuple[int, Body]:
 
 def parse_click2call(body: Body, around: Surroundings) -> Ask:
     """Agent first, then the destination; both are shown `caller_id`."""
-    agent_number = _required(body, "agent_number")
-    caller_id = _required(body, "caller_id")
-    destination_number = _required(body, "destination_number")
-    _only_off(body, "recording_option", RECORDING_OPTIONS)
-    _only_off(body, "transcript", TRANSCRIPT_OPTIONS)
+    agent_number = required(body, "agent_number")
+    caller_id = required(body, "caller_id")
+    destination_number = required(body, "destination_number")
+    only_off(body, "recording_option", RECORDING_OPTIONS)
+    only_off(body, "transcript", TRANSCRIPT_OPTIONS)
     return StartCall(
         click2call(
             around.account,
@@ -84,23 +76,20 @@ def reply_request_id(request_id: str) -> Body:
 
 def parse_cdr_by_request_id(body: Body, around: Surroundings) -> Ask:
     """By any id that we gave the account."""
-    request_id = _required(body, "request_id")
-    if not REQUEST_ID.fullmatch(request_id):
-        raise InvalidRequest("request_id is not valid", param="request_id")
-    return CdrByRequestId(request_id)
+    return CdrByRequestId(id_of(body))
 
 
 def parse_cdr_by_date(body: Body, around: Surroundings) -> Ask:
     """Whole GMT days, both inclusive."""
-    since = _date(body, "start_call_date")
-    until = _date(body, "end_call_date")
+    since = date(body, "start_call_date")
+    until = date(body, "end_call_date")
     if until < since:
         raise InvalidRequest("end_call_date is before start_call_date", param="end_call_date")
-    count = _whole(body, "record_count", default=RECORD_COUNT)
+    count = whole(body, "record_count", default=RECORD_COUNT)
     if not 1 <= count <= RECORD_COUNT:
         raise InvalidRequest(f"record_count must be from 1 to {RECORD_COUNT}", param="record_count")
-    offset = _whole(body, "offset", default=0)
-    return CdrsByDate(since=since, until=_day_after(until), count=count, offset=offset)
+    offset = whole(body, "offset", default=0)
+    return CdrsByDate(since=since, until=day_after(until), count=count, offset=offset)
 
 
 def reply_cdrs(rows: list[CdrRow]) -> Body:
@@ -180,60 +169,6 @@ DIALECT = Dialect(
         Operation("GET", "/api/get_live_call_statistics", lambda *_: LiveCallStatistics(), reply_live_statistics),
     ),
 )
-
-
-# -- parameters ------------------------------------------------------------------------------
-
-
-def _required(body: Body, name: str) -> str:
-    text = _text(body, name)
-    if not text:
-        raise InvalidRequest(f"{name} is required", param=name)
-    return text
-
-
-def _text(body: Body, name: str) -> str:
-    """The trimmed text of a parameter, "" where it is missing; a whole number is taken as its digits."""
-    value: Any = body.get(name)
-    if value is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InvalidRequest(f"{name} must be a string", param=name)
-    text = str(value).strip()
-    if len(text) > TEXT_LENGTH:
-        raise InvalidRequest(f"{name} is longer than {TEXT_LENGTH} characters", param=name)
-    return text
-
-
-def _only_off(body: Body, name: str, options: tuple[str, ...]) -> None:
-    option = _text(body, name).lower() or "off"
-    if option not in options:
-        raise InvalidRequest(f"{name} must be one of {', '.join(options)}", param=name)
-    if option != "off":
-        raise InvalidRequest(f"{name}: only off is available yet", param=name)
-
-
-def _date(body: Body, name: str) -> datetime:
-    text = _required(body, name)
-    try:
-        if DATE.fullmatch(text):
-            return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    raise InvalidRequest(f"{name} must be a date like 2023-06-13", param=name)
-
-
-def _day_after(day: datetime) -> datetime:
-    return day + timedelta(days=1) if day < LAST_DAY else datetime.max.replace(tzinfo=UTC)
-
-
-def _whole(body: Body, name: str, *, default: int) -> int:
-    text = _text(body, name)
-    if not text:
-        return default
-    if not NUMBER.fullmatch(text):
-        raise InvalidRequest(f"{name} must be a whole number", param=name)
-    return int(text)
 
 
 def _gmt(at: float | None) -> str:
