@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     ring_seconds: int = Field(30, ge=1, le=300)
     max_talk_seconds: int = Field(7200, ge=1, le=86400)
     retry_pause_seconds: float = Field(2.0, ge=0, le=300, description="from the end of an attempt to the next")
+    callback_grace_seconds: int = Field(900, ge=1, le=86400, description="how late a callback is still rung")
     cdr_retention_days: int = Field(0, ge=0, le=36500, description="how long CDRs are kept; 0: for ever")
 
     @property

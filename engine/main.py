@@ -24,6 +24,7 @@ from engine.config import Settings
 from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.gate import Gate
 from engine.services import audit, lag, retention
+from engine.services.callbacks import CallbackClock
 from engine.store import embedded, migrate
 from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store
@@ -95,6 +96,16 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
                 tasks.create_task(lag.run(switch.counts.lag), name="lag"),
+                tasks.create_task(
+                    CallbackClock(
+                        switch=switch,
+                        store=store,
+                        accounts=accounts,
+                        limits=settings.limits,
+                        grace_seconds=settings.callback_grace_seconds,
+                    ).run(),
+                    name="callbacks",
+                ),
                 tasks.create_task(retention.run(store, cdr_days=settings.cdr_retention_days), name="retention"),
             ]
             if not settings.database_url:

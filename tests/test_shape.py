@@ -56,10 +56,23 @@ MAY_IMPORT = {
         "engine.lines",
         "engine.sweep",
     ),
-    "engine.services": ("engine.core", "engine.errors", "engine.store", "engine.counts", "engine.switch"),
+    "engine.services": (
+        "engine.core",
+        "engine.errors",
+        "engine.store",
+        "engine.accounts",
+        "engine.counts",
+        "engine.switch",
+    ),
     "engine.api": ("engine.core", "engine.errors", "engine.store", "engine.accounts", "engine.counts", "engine.api"),
     "engine.api.dialect": ("engine.core",),
-    "engine.api.dialects": ("engine.core", "engine.errors", "engine.api.dialect", "engine.api.dialects"),
+    "engine.api.dialects": (
+        "engine.core",
+        "engine.errors",
+        "engine.api.dialect",
+        "engine.api.dialects",
+        "engine.api.statuses",
+    ),
     "engine": ("engine",),
 }
 CORE_LIBRARIES = {"phonenumbers"}

@@ -1,6 +1,7 @@
 """The aiohttp application: who asks, what for, and the answer, worded by the dialect."""
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from engine.api.dialect import Body, Dialect, Operation, Surroundings
 from engine.api.door import ACCOUNT, BODY, Door, closed
 from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
+from engine.api.schedule import Schedule
 from engine.core.account import Account
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
 from engine.core.idempotency import HEADER, REPLAYED, Answer, KeptAnswer, Key, key_of
@@ -55,7 +57,7 @@ class TooLarge(Refusal):
     code = "too_large"
 
 
-Keep = Callable[[str], KeptAnswer]
+Keep = Callable[[Any], KeptAnswer]  # of what the request is answered with
 
 
 class Switch(Protocol):
@@ -86,6 +88,7 @@ class Api:
     store: Store
     switch: Switch
     limits: Limits
+    now: Callable[[], float] = time.time
 
     async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
         """What was asked for, within that account."""
@@ -101,6 +104,8 @@ class Api:
                 return await self.store.dispositions(account_id)
             case LiveCallStatistics():
                 return await self.store.live_kinds(account_id)
+            case _:
+                return await self.schedule.answer(account, ask, keep=keep)
 
     async def _start(self, account_id: str, ask: StartCall, keep: Keep | None) -> str:
         request = ask.request
@@ -121,9 +126,16 @@ class Api:
 
     async def _cdr(self, account_id: str, request_id: str) -> list[CdrRow]:
         cdr = await self.store.cdr(request_id, account_id=account_id)
-        if cdr is None and await self.store.call(request_id, account_id=account_id) is None:
-            raise NotFound("there is no such request_id")
-        return [] if cdr is None else [cdr]
+        if cdr is not None:
+            return [cdr]
+        if await self.store.call(request_id, account_id=account_id) is None:
+            await self.schedule.one(account_id, request_id)
+        return []
+
+    @property
+    def schedule(self) -> Schedule:
+        """The accounts' callbacks."""
+        return Schedule(self.store.callbacks, self.accounts, self.limits, now=self.now)
 
 
 def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
@@ -180,8 +192,8 @@ def _key(request: web.Request, account: Account, body: Body) -> Key | None:
     )
 
 
-def _keeping(key: Key | None, words: Callable[[str], Answer]) -> Keep | None:
-    return None if key is None else lambda request_id: KeptAnswer(key, words(request_id))
+def _keeping(key: Key | None, words: Callable[[Any], Answer]) -> Keep | None:
+    return None if key is None else lambda found: KeptAnswer(key, words(found))
 
 
 def _envelope(counts: Counts, dialects: tuple[Dialect, ...]) -> Any:

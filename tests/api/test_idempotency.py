@@ -151,7 +151,7 @@ async def outage(engine: Engine, *, came_through: bool) -> AsyncIterator[None]:
     """Postgres loses its answer to the next call of that engine, and refuses it until the end."""
     writer = engine.store.writer
     ledger = writer._ledger
-    insert, reach = ledger._insert_keyed, ledger.reach
+    insert, reach = ledger._insert_provided, ledger.reach
     with pytest.MonkeyPatch.context() as away:
 
         async def refused() -> Any:
@@ -164,10 +164,10 @@ async def outage(engine: Engine, *, came_through: bool) -> AsyncIterator[None]:
             raise TimeoutError
 
         away.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
-        away.setattr(ledger, "_insert_keyed", lost)
+        away.setattr(ledger, "_insert_provided", lost)
         assert (await engine.call())[0] == 503
         yield
-        away.setattr(ledger, "_insert_keyed", insert)
+        away.setattr(ledger, "_insert_provided", insert)
         away.setattr(ledger, "reach", reach)
         async with asyncio.timeout(10):
             while writer.away:
@@ -454,7 +454,7 @@ async def test_without_a_key_each_request_is_a_call_and_the_store_is_not_asked(
         raise StoreAway
 
     monkeypatch.setattr(Store, "_fetch", must_not)
-    monkeypatch.setattr(Ledger, "_insert_keyed", must_not)
+    monkeypatch.setattr(Ledger, "_insert_provided", must_not)
     answers = [await asked(engine) for _ in range(2)]
     assert [(status, mark) for status, _, mark in answers] == [(200, None)] * 2
     assert answers[0][1] != answers[1][1]

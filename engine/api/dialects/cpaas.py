@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 
 from engine.api.dialect import Body, Dialect, Identity, Operation, Surroundings
+from engine.api.dialects import cpaas_callback
 from engine.api.dialects.cpaas_params import RECORDING_OPTIONS, date, day_after, id_of, only_off, required, whole
 from engine.api.statuses import status
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
+from engine.core.callback import KIND
 from engine.core.causes import Disposition
 from engine.core.refusal import InvalidRequest, Refusal
 from engine.core.request import click2call
@@ -25,10 +27,10 @@ STATISTICS = {
     "noanswer_calls": Disposition.NOANSWER,
 }
 LIVE_STATISTICS = {
-    "live_calls_c2c": "click2call",
-    "live_calls_campaign": "campaign",
-    "live_calls_inbound": "inbound",
-    "live_calls_otp": "otp",
+    "live_calls_c2c": ("click2call", KIND),
+    "live_calls_campaign": ("campaign",),
+    "live_calls_inbound": ("inbound",),
+    "live_calls_otp": ("otp",),
 }
 
 
@@ -153,7 +155,8 @@ def reply_statistics(counted: dict[str, int]) -> Body:
 
 def reply_live_statistics(counted: dict[str, int]) -> Body:
     """Plain numbers."""
-    return {"response": {"result": {k: counted.get(v, 0) for k, v in LIVE_STATISTICS.items()}, "success": "true"}}
+    result = {name: sum(counted.get(kind, 0) for kind in kinds) for name, kinds in LIVE_STATISTICS.items()}
+    return {"response": {"result": result, "success": "true"}}
 
 
 DIALECT = Dialect(
@@ -163,6 +166,7 @@ DIALECT = Dialect(
     refuse=refuse,
     operations=(
         Operation("POST", "/api/click2call", parse_click2call, reply_request_id, dials=True),
+        *cpaas_callback.OPERATIONS,
         Operation("POST", "/api/get_cdr_by_request_id", parse_cdr_by_request_id, reply_cdrs),
         Operation("POST", "/api/get_cdr_by_date", parse_cdr_by_date, reply_cdrs),
         Operation("GET", "/api/get_cdr_statistics", lambda *_: CdrStatistics(), reply_statistics),

@@ -4,4 +4,4 @@ from types import ModuleType
 
 from engine.core.flows import click2call
 
-FLOWS: dict[str, ModuleType] = {"click2call": click2call}
+FLOWS: dict[str, ModuleType] = {"click2call": click2call, "callback": click2call}
