@@ -515,4 +515,5 @@ async def test_a_request_that_can_not_dial_takes_no_key(engine: Engine) -> None:
 
 @pytest.mark.parametrize("operation", [each for d in DIALECTS for each in d.operations], ids=lambda each: each.path)
 async def test_an_operation_says_so_if_it_dials(operation: Any) -> None:
-    assert operation.dials == (operation.path == "/api/click2call" or operation in SARV.operations)
+    dials = (operation.method, operation.path) in (("POST", "/api/click2call"), ("POST", "/api/callback"))
+    assert operation.dials == (dials or operation in SARV.operations)
