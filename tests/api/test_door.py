@@ -88,7 +88,10 @@ class Rule:
 CALL = {"agent_number": "919910000101", "caller_id": "15168148111", "destination_number": "919910000202"}
 REQUEST_ID = "57362de4f0"  # account_1's only call
 CALLBACK_ID = "c7362de4f0"  # account_1's only callback
-LATER = {"time_zone": "Asia/Kolkata", "scheduled_at": (datetime.now() + timedelta(days=7)).strftime("%Y-%m-%d %H:%M:%S")}
+LATER = {
+    "time_zone": "Asia/Kolkata",
+    "scheduled_at": (datetime.now() + timedelta(days=7)).strftime("%Y-%m-%d %H:%M:%S"),
+}
 DAYS = {"start_call_date": "2023-07-07", "end_call_date": "2023-07-07"}
 SARV = Rule({"from": "9910000101", "to": "9910000202"}, new=True, sarv=True)
 
