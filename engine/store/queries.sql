@@ -68,6 +68,7 @@ WITH asked AS (
             OR known.state = due.state AND EXISTS (
                 SELECT FROM calls WHERE calls.call_id = asked.call_id
                     AND calls.node = asked.node AND calls.requested_at = asked.requested_at
+                    AND calls.ended_at IS NOT DISTINCT FROM asked.ended_at
             ))  -- by this very commit, which is made again
     RETURNING known.request_id AS call_id
 ), accepted AS (
