@@ -278,7 +278,7 @@ async def test_a_node_that_is_killed_half_way_leaves_the_rest_to_the_other_and_n
     rig: Rig,
 ) -> None:
     await execute(rig.url, MANY.format(noon=NOON))
-    rig.two.clock.switch = Hesitant(rig.two.switch)
+    rig.two.clock.switch = Hesitant(rig.two.switch, Counts())
     killed = list(rig.two.tasks)
 
     async def kill() -> None:
@@ -304,14 +304,11 @@ class Hesitant:
     """A switch on a slow machine: between claim and commit there is time to die."""
 
     switch: SwitchDouble
+    counts: Counts
 
     @property
     def ready(self) -> bool:
         return self.switch.ready
-
-    @property
-    def counts(self) -> Counts:
-        return self.switch.counts
 
     async def start(self, request: CallRequest, *, due: Due) -> str:
         await asyncio.sleep(0.05)
@@ -511,7 +508,7 @@ async def test_a_fault_of_ours_costs_one_callback_a_while_and_no_other(
 ) -> None:
     ids = await rig.keep(NOON + 1, NOON + 1)
     original = SwitchDouble.start
-    faults = []
+    faults: list[Due] = []
 
     async def start(self: SwitchDouble, request: CallRequest, *, due: Due) -> str:
         if due.request_id == ids[0] and not faults:
