@@ -52,6 +52,7 @@ class CallbackClock:
     grace_seconds: float
     now: Callable[[], float] = time.time
     _under_way: set[str] = field(default_factory=set)
+    _put_off: dict[Callback, float] = field(default_factory=dict)  # for so many seconds; Postgres is to be told
     _paused: dict[str, float] = field(default_factory=dict)  # accounts that may not call now, until when (monotonic)
 
     async def run(self) -> None:
@@ -66,6 +67,9 @@ class CallbackClock:
 
     async def _look(self, tasks: asyncio.TaskGroup) -> float:
         """Begin with what is due; how long until there may be more."""
+        if self._put_off:
+            put_off, self._put_off = self._put_off, {}
+            await self.store.callbacks.put_off(put_off)
         room = MOST_AT_ONCE - len(self._under_way)
         if not self.switch.ready or self.store.writer.away:
             return POLL_SECONDS
@@ -100,6 +104,9 @@ class CallbackClock:
             self._under_way.discard(callback.request_id)
 
     async def _fire(self, callback: Callback) -> None:
+        if callback.account_id in self._paused:  # since it was claimed
+            self._put_off[callback] = PAUSE_SECONDS
+            return
         try:
             account = self.accounts.accounts.get(callback.account_id)
             if account is None:
@@ -115,7 +122,7 @@ class CallbackClock:
             pause_seconds = min(exc.retry_after_seconds or PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
             if pause_seconds <= PAUSE_SECONDS:  # else it is about this callback, or a cap with a time of its own
                 self._paused[callback.account_id] = time.monotonic() + PAUSE_SECONDS
-            await self.store.callbacks.put_off(callback, pause_seconds)
+            self._put_off[callback] = pause_seconds
         else:
             late_seconds = round(self.now() - callback.due_at, 3)
             log.info("callback fired", call=callback.request_id, late_seconds=late_seconds)

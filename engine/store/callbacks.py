@@ -1,6 +1,6 @@
 """The schedule: callbacks as they are kept, changed, claimed and looked up."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -66,9 +66,10 @@ class Callbacks:
         """Up to so many that are due by then, not those of these ids: other nodes leave them alone for so long."""
         return _read(await self._named("claim_callbacks", now, count, list(without_accounts), list(without), seconds))
 
-    async def put_off(self, callback: Callback, seconds: float) -> None:
-        """Have every node leave it alone for so long, unless it was changed."""
-        await self._named("put_off_callback", callback.request_id, callback.version, seconds)
+    async def put_off(self, seconds: Mapping[Callback, float]) -> None:
+        """Have every node leave each alone for so long, but for those that were changed."""
+        ids, versions = [each.request_id for each in seconds], [each.version for each in seconds]
+        await self._named("put_off_callbacks", ids, versions, list(seconds.values()))
 
     async def delete_old(self, days: int, count: int) -> int:
         """Delete up to so many that were settled longer ago than that; how many."""

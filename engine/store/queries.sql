@@ -408,10 +408,17 @@ WHERE callbacks.request_id = due.request_id
 RETURNING callbacks.request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at,
     requested_at, state, version, reason, settled_at
 
--- name: put_off_callback
--- Leave a callback alone for so many seconds, unless it was changed since it was read.
-UPDATE callbacks SET claimed_until = now() + make_interval(secs => $3)
-WHERE request_id = $1 AND version = $2 AND state = 'scheduled'
+-- name: put_off_callbacks
+-- Leave callbacks alone for so many seconds each, but for those changed since they were read. What another node is at
+-- in this moment is left to it.
+WITH put_off AS (
+    SELECT request_id, seconds FROM callbacks
+    JOIN unnest($1::text[], $2::integer[], $3::double precision[]) AS asked (request_id, version, seconds)
+        USING (request_id, version)
+    WHERE state = 'scheduled' FOR UPDATE OF callbacks SKIP LOCKED
+)
+UPDATE callbacks SET claimed_until = now() + make_interval(secs => seconds) FROM put_off
+WHERE callbacks.request_id = put_off.request_id
 
 -- name: delete_old_callbacks
 -- Some callbacks settled longer ago than so many days. What another engine deletes at this moment is left to it.

@@ -282,11 +282,14 @@ async def test_a_node_that_is_killed_half_way_leaves_the_rest_to_the_other_and_n
     killed = list(rig.two.tasks)
 
     async def kill() -> None:
+        rig.one.switch.ready = False  # so that it is the other that is in the middle of something
+        rig.wall.at += 1
         async with asyncio.timeout(5):
-            while not rig.two.clock._under_way:  # in the middle of something
+            while not rig.two.clock._under_way:
                 await asyncio.sleep(0.001)
         await rig.two.kill()
         rig.two.clock._under_way.clear()
+        rig.one.switch.ready = True
 
     await minute(rig, half_way=kill)
     assert all(task.done() for task in killed)
@@ -491,7 +494,9 @@ async def test_a_full_account_holds_up_no_other_and_is_not_asked_again_and_again
         while len(rig.ids) < 20:
             await asyncio.sleep(0.01)
     assert started["account_2"] == 20
-    assert started["account_1"] <= 2 * 2 * callbacks.MOST_AT_ONCE
+    assert 1 <= started["account_1"] <= 20
+    put_off = await rig.query("SELECT FROM callbacks WHERE state = 'scheduled' AND claimed_until > now()")
+    assert len(put_off) >= callbacks.MOST_AT_ONCE
 
 
 async def test_a_node_that_can_not_dial_leaves_all_to_the_other(rig: Rig) -> None:

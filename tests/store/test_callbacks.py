@@ -303,7 +303,7 @@ async def test_a_claim_ends_by_itself(store: Store) -> None:
     assert await claimed(store) == []
     await asyncio.sleep(0.25)
     assert await claimed(store, seconds=30.0) == [ID]
-    await store.callbacks.put_off(made, 0.0)
+    await store.callbacks.put_off({made: 0.0})
     assert await claimed(store) == [ID]
 
 
@@ -312,7 +312,7 @@ async def test_a_change_ends_a_claim_and_outdates_who_would_put_it_off(store: St
     assert await claimed(store) == [ID]
     assert await store.callbacks.change(made)
     assert not await store.callbacks.change(made)
-    await store.callbacks.put_off(made, 30.0)
+    await store.callbacks.put_off({made: 30.0})
     (again,) = await store.callbacks.claim(10, now=1000.0, seconds=30.0)
     assert again == replace(made, version=2)
 
