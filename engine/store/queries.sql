@@ -35,6 +35,7 @@ SELECT call_id FROM new_calls
 -- The first commit of calls that depend on something: an idempotency key that is free, a callback that is still as it
 -- was read. Key, answer, callback, call, leg and CDR, all or none. Another engine's commit of the same is waited for;
 -- a call whose key was taken, or whose callback was changed, deleted or fired, is not returned.
+-- One that is over already rang nobody: it is a CDR and no request that a cap would count.
 -- Keys, then callbacks, are taken in their order, so that two engines never wait for each other.
 WITH asked AS (
     SELECT * FROM jsonb_populate_recordset(NULL::calls, $1)
@@ -68,13 +69,13 @@ WITH asked AS (
             OR known.state = due.state AND EXISTS (
                 SELECT FROM calls WHERE calls.call_id = asked.call_id
                     AND calls.node = asked.node AND calls.requested_at = asked.requested_at
-                    AND calls.ended_at IS NOT DISTINCT FROM asked.ended_at
             ))  -- by this very commit, which is made again
     RETURNING known.request_id AS call_id
 ), accepted AS (
     SELECT call_id FROM new_keys UNION ALL SELECT call_id FROM settled
 ), new_calls AS (
-    INSERT INTO calls SELECT asked.* FROM asked JOIN accepted USING (call_id) ON CONFLICT (call_id) DO NOTHING
+    INSERT INTO calls SELECT asked.* FROM asked JOIN accepted USING (call_id) WHERE ended_at IS NULL
+    ON CONFLICT (call_id) DO NOTHING
 ), new_legs AS (
     INSERT INTO legs
     SELECT leg.* FROM jsonb_populate_recordset(NULL::legs, $2) AS leg JOIN accepted USING (call_id)
@@ -119,7 +120,8 @@ DELETE FROM cdrs USING old WHERE cdrs.request_id = old.request_id RETURNING cdrs
 -- name: forget
 -- Take back a node's calls that nobody was told of: their write may have come through after we gave it up.
 -- Their keys are free again; a call that another engine has told of under its key stays. A callback is scheduled
--- again, and keeps the key that it was scheduled under; one that another node has fired since is that node's.
+-- again, and keeps the key that it was scheduled under; one that another node has fired since is that node's, and one
+-- that was missed stays so.
 WITH given_up AS (
     SELECT call_id FROM unnest($1::text[]) AS call_id
     WHERE NOT EXISTS (SELECT FROM callbacks WHERE request_id = call_id)
@@ -133,9 +135,7 @@ WITH given_up AS (
         AND call_id NOT IN (SELECT call_id FROM keyed EXCEPT SELECT call_id FROM freed)
     RETURNING call_id
 ), again AS (
-    UPDATE callbacks SET state = 'scheduled', reason = '', settled_at = NULL FROM gone WHERE request_id = call_id
-), gone_cdrs AS (
-    DELETE FROM cdrs USING gone WHERE request_id = call_id
+    UPDATE callbacks SET state = 'scheduled', settled_at = NULL FROM gone WHERE request_id = call_id
 )
 DELETE FROM legs USING gone WHERE legs.call_id = gone.call_id
 

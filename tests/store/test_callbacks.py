@@ -218,16 +218,26 @@ async def test_a_commit_whose_answer_is_lost_is_taken_back_and_the_callback_is_d
     assert await live(store) == {ID: "n1"}
 
 
-async def test_a_missed_one_whose_answer_is_lost_has_one_cdr_in_the_end(store: Store) -> None:
+@pytest.mark.parametrize("came_through", [True, False])
+async def test_a_missed_one_whose_answer_is_lost_has_one_cdr_in_the_end(store: Store, came_through: bool) -> None:
     made = await scheduled(store)
-    async with outage(store, came_through=True):
+    async with outage(store, came_through=came_through):
         with pytest.raises(StoreAway):
             await store.writer.accept(unrung(made, "missed", now=2000.0), due(made, "missed"))
-    assert (await store.cdr(ID), await state(store)) == (None, "scheduled")
-    await store.writer.accept(unrung(made, "missed", now=2005.0), due(made, "missed"))
+    assert await state(store) == ("missed" if came_through else "scheduled")
+    again = store.writer.accept(unrung(made, "missed", now=2005.0), due(made, "missed"))
+    (answer,) = await asyncio.gather(again, return_exceptions=True)
+    assert isinstance(answer, TooLate) == came_through
     cdr = await store.cdr(ID)
     assert cdr is not None
-    assert cdr["call_date"] == 2005.0
+    assert (cdr["call_date"], await state(store)) == (2000.0 if came_through else 2005.0, "missed")
+
+
+async def test_what_was_missed_or_refused_uses_up_no_cap(store: Store) -> None:
+    made = await scheduled(store)
+    await store.writer.accept(unrung(made, "missed", now=1000.0), due(made, "missed"))
+    counted = await store.attempts("account_1", "919910000202", now=1000.0, without=[], daily=True, destination=True)
+    assert (counted["today"], counted["to_destination"]) == (0, 0)
 
 
 async def test_what_another_node_has_fired_meanwhile_is_not_taken_back(
