@@ -7,7 +7,7 @@ from typing import Any
 from engine.core import rows
 from engine.core.callback import Callback
 from engine.core.idempotency import KeptAnswer
-from engine.errors import IdTaken, KeyTaken
+from engine.errors import IdTaken, KeyTaken, StoreAway
 from engine.store.connection import to_database
 
 Row = dict[str, Any]
@@ -18,12 +18,29 @@ class Callbacks:
 
     def __init__(self, named: Callable[..., Awaitable[list[Row]]]) -> None:
         self._named = named
+        self._unsure: set[str] = set()  # refused, though their statement may have come through
 
     async def schedule(self, callback: Callback, kept: KeptAnswer | None = None) -> None:
-        """Keep a new one, and what its request is answered. Raises `IdTaken`, `KeyTaken`: nothing of it stays."""
+        """Keep a new one, and what its request is answered. Raises `IdTaken`, `KeyTaken`: nothing of it stays.
+
+        After `StoreAway` it is for `take_back` to see to that; with a key, the same request again finds what stayed.
+        """
         answers = [rows.kept_row(kept, call_id=callback.request_id)] if kept else []
-        if not await self._named("schedule", to_database(asdict(callback)), answers):
+        try:
+            scheduled = await self._named("schedule", to_database(asdict(callback)), answers)
+        except StoreAway:
+            if kept is None:
+                self._unsure.add(callback.request_id)
+            raise
+        if not scheduled:
             raise KeyTaken if kept else IdTaken
+
+    async def take_back(self) -> None:
+        """Delete what nobody was told of, now that Postgres answers again."""
+        if self._unsure:
+            unsure = list(self._unsure)
+            await self._named("take_back_callbacks", unsure)
+            self._unsure.difference_update(unsure)
 
     async def one(self, account_id: str, request_id: str) -> Callback | None:
         """That callback of that account."""

@@ -353,6 +353,10 @@ SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, t
 FROM asked WHERE $2 = '[]' OR EXISTS (SELECT FROM new_keys)
 RETURNING request_id
 
+-- name: take_back_callbacks
+-- Delete callbacks that nobody was told of: their statement may have come through after we gave it up.
+DELETE FROM callbacks WHERE request_id = ANY ($1::text[]) AND state = 'scheduled'
+
 -- name: callback
 -- One callback of one account.
 SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at, state,

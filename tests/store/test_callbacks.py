@@ -265,6 +265,28 @@ async def test_a_callback_keeps_the_key_it_was_scheduled_under_when_its_call_is_
     assert (await state(store), await live(store)) == ("scheduled", {})
 
 
+async def test_a_request_that_was_refused_is_taken_back_unless_its_key_leads_to_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Store._fetch
+
+    async def lost(self: Store, *arguments: Any) -> list[Any]:
+        await original(self, *arguments)
+        raise StoreAway
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Store, "_fetch", lost)
+        for request_id, answer in (("c000000001", None), ("c000000002", KeptAnswer(key("a"), Answer(200, "told")))):
+            with pytest.raises(StoreAway):
+                await store.callbacks.schedule(callback_of(request_id), answer)
+    await scheduled(store)
+    for _ in range(2):
+        await store.callbacks.take_back()
+        kept_ids = {each.request_id for each in await store.callbacks.of("account_1", count=10)}
+        assert kept_ids == {ID, "c000000002"}
+    assert await store.replay(key("a")) == Answer(200, "told", replayed=True)
+
+
 # -- keys --------------------------------------------------------------------------------------
 
 

@@ -19,13 +19,14 @@ from engine.core.flows import click2call
 from engine.errors import AsteriskAway, Draining, Stopped, StoreAway, TooLate
 from engine.gate import Gate
 from engine.services import audit
+from engine.services.callbacks import CallbackClock
 from engine.store.ledger import Ledger
 from engine.store.postgres import Store
 from engine.store.spool import Spool, SpoolRefused
 from engine.switch import Switch
 from tests.ari.fake import FakeAsterisk
 from tests.core.conftest import AGENT, request_of
-from tests.core.test_callback import callback_of
+from tests.core.test_callback import LIMITS, callback_of
 from tests.store.conftest import database_url, store
 
 __all__ = ["database_url", "store"]
@@ -163,6 +164,22 @@ async def test_a_callback_that_is_due_is_the_call_of_its_id(node: Node) -> None:
     await node.tell("c7362de4f0.a1", "ChannelDestroyed", cause=16)
     cdr = await node.cdr("c7362de4f0")
     assert (cdr["kind"], cdr["disposition"]) == ("callback", "ANSWER")
+
+
+async def test_a_callback_is_dialled_at_its_time_by_the_node_that_is_ready(node: Node) -> None:
+    due_at = time.time() + 0.4
+    await node.store.callbacks.schedule(callback_of("c7362de4f0", agent_number="919910000101", due_at=due_at))
+    clock = CallbackClock(
+        switch=node.switch, store=node.store, accounts=node.accounts, limits=LIMITS, grace_seconds=900.0
+    )
+    running = asyncio.create_task(clock.run())
+    await node.asked("POST channels/create")
+    assert 0 <= time.time() - due_at < 0.9
+    await node.up("c7362de4f0")
+    assert node.switch.live_calls("account_1") == 1
+    assert node.switch.counts.calls_started == {"callback": 1}
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_a_callback_that_was_changed_meanwhile_is_not_dialled(node: Node) -> None:
