@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from engine.core import callback
 from engine.core.callback import (
     AHEAD_SECONDS,
     Callback,
@@ -63,9 +64,11 @@ def zones(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.param == "tzdata's zones":
         zoneinfo.reset_tzpath(())
     zoneinfo.ZoneInfo.clear_cache()
+    callback._zones.cache_clear()
     yield
     zoneinfo.reset_tzpath()
     zoneinfo.ZoneInfo.clear_cache()
+    callback._zones.cache_clear()
 
 
 @pytest.mark.usefixtures("zones")
