@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -183,6 +184,19 @@ def cdr(request_id: str, as_json: Json = False) -> None:
         if live is None:
             raise NotFound(f"there is no request {request_id}")
         present({**live[0], "legs": live[1]}, screen.calls_table([live]), as_json=as_json)
+
+    with_store(work)
+
+
+@app.command()
+def callbacks(
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100, as_json: Json = False
+) -> None:
+    """List the calls that are scheduled, the next one first."""
+
+    async def work(store: Store) -> None:
+        scheduled = await store.callbacks.scheduled(count)
+        present([asdict(each) for each in scheduled], screen.callbacks_table(scheduled), as_json=as_json)
 
     with_store(work)
 

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     ring_seconds: int = Field(30, ge=1, le=300)
     max_talk_seconds: int = Field(7200, ge=1, le=86400)
     retry_pause_seconds: float = Field(2.0, ge=0, le=300, description="from the end of an attempt to the next")
+    callback_grace_seconds: int = Field(900, ge=1, le=86400, description="how late a callback is still rung")
     cdr_retention_days: int = Field(0, ge=0, le=36500, description="how long CDRs are kept; 0: for ever")
     voices: Literal["auto", "polly", "espeak"] = Field("auto", description="who speaks; auto: Polly if there is a key")
     aws_region: str = Field("", validation_alias=AliasChoices("LEGWORK_AWS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"))

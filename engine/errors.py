@@ -22,6 +22,7 @@ __all__ = [
     "Refusal",
     "Stopped",
     "StoreAway",
+    "TooLate",
     "Unauthorised",
     "Unavailable",
     "UnknownAccount",
@@ -164,6 +165,12 @@ class KeyTaken(Refusal):
     """another engine has just carried out a request with this Idempotency-Key"""
 
     code = "key_taken"
+
+
+class TooLate(Refusal):
+    """the callback is not scheduled any more"""
+
+    code = "too_late"
 
 
 class WrongConfig(Refusal):

@@ -30,6 +30,7 @@ from engine.media.speeches import Speeches
 from engine.media.studio import Studio
 from engine.services import audit, lag, retention
 from engine.services import speeches as sweep_speeches
+from engine.services.callbacks import CallbackClock
 from engine.store import embedded, migrate
 from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store
@@ -111,6 +112,16 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
                 tasks.create_task(sweep_speeches.run(speeches, switch), name="speeches"),
                 tasks.create_task(lag.run(switch.counts.lag), name="lag"),
+                tasks.create_task(
+                    CallbackClock(
+                        switch=switch,
+                        store=store,
+                        accounts=accounts,
+                        limits=settings.limits,
+                        grace_seconds=settings.callback_grace_seconds,
+                    ).run(),
+                    name="callbacks",
+                ),
                 tasks.create_task(retention.run(store, cdr_days=settings.cdr_retention_days), name="retention"),
             ]
             if not settings.database_url:

@@ -9,6 +9,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from engine.core.callback import Callback
+
 Row = dict[str, Any]
 
 STATE_STYLE = {"ringing": "yellow", "up": "green", "ended": "dim", "dialing": "cyan"}
@@ -86,6 +88,19 @@ def calls_table(calls: list[tuple[Row, list[Row]]]) -> Table:
             span(call["bridged_at"], None),
             states,
         )
+    return table
+
+
+def callbacks_table(callbacks: list[Callback]) -> Table:
+    """Scheduled calls, a line each."""
+    title = f"{len(callbacks)} scheduled callbacks"
+    table = Table(title=title, title_justify="left", box=None, header_style="dim", pad_edge=False)
+    for name in ("call", "account", "due", "there", "zone", "from", "to", "shown"):
+        table.add_column(name)
+    for each in callbacks:
+        due = datetime.fromtimestamp(each.due_at).strftime("%Y-%m-%d %H:%M:%S")
+        numbers = (each.agent_number, each.customer_number, each.caller_id)
+        table.add_row(each.request_id, each.account_id, due, each.wall, each.time_zone, *numbers)
     return table
 
 

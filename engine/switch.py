@@ -16,9 +16,10 @@ from engine.census import Census, answered_at
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.call import ASTERISK_RESTART, Call
+from engine.core.callback import Due
 from engine.core.flows import FLOWS
 from engine.core.idempotency import KeptAnswer
-from engine.core.ids import leg_id, split
+from engine.core.ids import leg_id, of_callback, split
 from engine.core.request import CallRequest, Side
 from engine.core.rows import restore
 from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
@@ -79,13 +80,15 @@ class Switch:
         """The media URIs of what is spoken in the calls that are on."""
         return {line.call.request.speech.media for line in self._lines if line.call.request.speech}
 
-    async def start(self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None) -> str:
+    async def start(
+        self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None, due: Due | None = None
+    ) -> str:
         """Begin a call, if the gate lets it: its id, once it is committed with what `keep` makes of that id.
 
-        Raises `Refusal`.
+        Of a callback that is `due` it is the call, with its id, or else `TooLate` is raised. Raises `Refusal`.
         """
         self._require_ready()
-        asking = call = self._new_call(request)
+        asking = call = self._new_call(request, due)
         try:
             await self._gate.admit(asking, live_calls=self.live_calls(request.account_id))
             self._require_ready()  # it may have waited its turn
@@ -93,7 +96,7 @@ class Switch:
                 commands = call.start(call.requested_at)
                 self._lines.reserve(request.account_id, 1)
                 try:
-                    await self._store.writer.accept(call, keep(call.call_id) if keep else None)
+                    await self._store.writer.accept(call, due or (keep(call.call_id) if keep else None))
                 except IdTaken:
                     call = self._new_call(request)
                     continue
@@ -228,9 +231,9 @@ class Switch:
 
     # -- one call ------------------------------------------------------------------------------
 
-    def _new_call(self, request: CallRequest) -> Call:
-        call_id = secrets.token_hex(ID_BYTES)
-        while call_id in self._lines:
+    def _new_call(self, request: CallRequest, due: Due | None = None) -> Call:
+        call_id = due.request_id if due else secrets.token_hex(ID_BYTES)
+        while due is None and (call_id in self._lines or of_callback(call_id)):
             call_id = secrets.token_hex(ID_BYTES)
         now = time.time()
         return Call(call_id=call_id, request=request, flow=FLOWS[request.kind], requested_at=now, now=now)

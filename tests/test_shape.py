@@ -62,6 +62,7 @@ MAY_IMPORT = {
         "engine.errors",
         "engine.store",
         "engine.media",
+        "engine.accounts",
         "engine.counts",
         "engine.switch",
     ),

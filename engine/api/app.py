@@ -1,6 +1,7 @@
 """The aiohttp application: who asks, what for, and the answer, worded by the dialect."""
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from engine.api.dialect import Body, Dialect, Operation, Surroundings
 from engine.api.door import ACCOUNT, BODY, SECRET, Door, closed
 from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
+from engine.api.schedule import Schedule
 from engine.core.account import Account
 from engine.core.asks import (
     Accepted,
@@ -76,7 +78,7 @@ class TooLarge(Refusal):
     code = "too_large"
 
 
-Keep = Callable[[Any], KeptAnswer]
+Keep = Callable[[Any], KeptAnswer]  # of what the request is answered with
 
 
 class Switch(Protocol):
@@ -116,6 +118,7 @@ class Api:
     limits: Limits
     studio: Studio
     speeches: Speeches
+    now: Callable[[], float] = time.time
 
     async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
         """What was asked for, within that account."""
@@ -133,6 +136,8 @@ class Api:
                 return await self.store.dispositions(account_id)
             case LiveCallStatistics():
                 return await self.store.live_kinds(account_id)
+            case _:
+                return await self.schedule.answer(account, ask, keep=keep)
 
     async def _speak(self, ask: StartSpeech, keep: Keep | None) -> Accepted:
         """Nobody is rung before what is to be said is there."""
@@ -167,9 +172,16 @@ class Api:
 
     async def _cdr(self, account_id: str, request_id: str) -> list[CdrRow]:
         cdr = await self.store.cdr(request_id, account_id=account_id)
-        if cdr is None and await self.store.call(request_id, account_id=account_id) is None:
-            raise NotFound("there is no such request_id")
-        return [] if cdr is None else [cdr]
+        if cdr is not None:
+            return [cdr]
+        if await self.store.call(request_id, account_id=account_id) is None:
+            await self.schedule.one(account_id, request_id)
+        return []
+
+    @property
+    def schedule(self) -> Schedule:
+        """The accounts' callbacks."""
+        return Schedule(self.store.callbacks, self.accounts, self.limits, now=self.now)
 
 
 def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:

@@ -8,6 +8,7 @@ STATUSES = {
     "wrong_method": 405,
     "not_found": 404,
     "in_flight": 409,
+    "too_late": 409,
     "too_large": 413,
     "key_reused": 422,
     "locked_out": 429,

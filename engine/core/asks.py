@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from engine.core.callback import State
 from engine.core.request import CallRequest, Side
 from engine.core.speech import Manner, Part
 from engine.core.sticky import Sticky
@@ -69,7 +70,53 @@ class LiveCallStatistics:
     """The calls on the line now. Answered with a count by kind."""
 
 
-Ask = StartCall | StartSpeech | CdrByRequestId | CdrsByDate | CdrStatistics | LiveCallStatistics
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleCallback:
+    """Make this call when a clock in `time_zone` shows `wall`, at `due_at`. Answered with the `Callback`."""
+
+    request: CallRequest
+    wall: str
+    time_zone: str
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeCallback:
+    """Change what is not "" of a callback. Answered with the `Callback` as it is then."""
+
+    request_id: str
+    agent_number: str = ""
+    customer_number: str = ""
+    caller_id: str = ""
+    wall: str = ""
+    time_zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteCallback:
+    """Do not make this call. Answered with its request id."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackById:
+    """This callback. Answered with the `Callback`."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListCallbacks:
+    """Callbacks, the newest first, from behind the one `after`. Answered with a list of `Callback`."""
+
+    state: State | Literal[""] = ""
+    after: str = ""
+    count: int
+
+
+CallbackAsk = ScheduleCallback | ChangeCallback | DeleteCallback | CallbackById | ListCallbacks
+Ask = StartCall | StartSpeech | CdrByRequestId | CdrsByDate | CdrStatistics | LiveCallStatistics | CallbackAsk
 
 # A row of the store's `cdrs`, and its `legs`, rows of the store's `legs`; times are epoch seconds.
 CdrRow = dict[str, Any]

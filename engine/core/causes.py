@@ -39,6 +39,7 @@ BY_US = {
     # The call's, where it has no leg that would tell.
     "queue_timeout": Outcome(Disposition.NOANSWER, "us", "queue_timeout"),
     "no_agent_free": Outcome(Disposition.BUSY, "party", "no agent was free"),
+    "missed": Outcome(Disposition.CANCEL, "us", "missed"),
     "not_dialled": Outcome(Disposition.CANCEL, "us", "never dialled"),
     "refused": Outcome(Disposition.CHANUNAVAIL, "us", "Asterisk did not carry out a command for it"),
     "interrupted": Outcome(Disposition.CONGESTION, "us", "cut off from Asterisk while dialling"),

@@ -2,6 +2,7 @@
 
 import re
 
+CALLBACK = "c"  # what the ids of callbacks begin with, and no other call's
 NODE = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
 
 
@@ -13,6 +14,11 @@ def leg_id(node: str, call_id: str, leg: str) -> str:
 def bridge_id(node: str, call_id: str, bridge: int) -> str:
     """The bridge's id."""
     return f"{node}-{call_id}.{bridge}"
+
+
+def of_callback(call_id: str) -> bool:
+    """Whether only a callback may have this id: it is given long before the call is made."""
+    return call_id.startswith(CALLBACK)
 
 
 def split(node: str, thing_id: str) -> tuple[str, str] | None:

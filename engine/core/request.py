@@ -136,6 +136,7 @@ def click2call(
     caller_id: str,
     routes: Sequence[Route],
     limits: Limits,
+    kind: str = "click2call",
 ) -> CallRequest:
     """A checked request to ring the agent, then the customer. Raises `InvalidRequest` naming the parameter."""
     shown = _shown(account, caller_id)
@@ -144,7 +145,7 @@ def click2call(
     customer = permit.Attempt(number=customer_number, caller_id=shown)
     return CallRequest(
         account_id=account.account_id,
-        kind="click2call",
+        kind=kind,
         agent=_party("agent_number", agent, moment, limits),
         customer=_party("destination_number", customer, moment, limits),
         max_talk_seconds=limits.max_talk_seconds,
@@ -189,7 +190,7 @@ def _shown(account: Account, caller_id: str) -> str:
 def _party(param: str, attempt: permit.Attempt, moment: permit.Moment, limits: Limits) -> Party:
     verdict = permit.verdict(attempt, moment)
     if not verdict.allowed:
-        raise NotPermitted(f"{param}: {verdict.words}", param=param)
+        raise NotPermitted(f"{param}: {verdict.words}", param=param, reason=verdict.reason)
     number = permit.spelt(moment.account, attempt.number)
     endpoints = dialstring.endpoints(number, extensions=moment.account.extensions, routes=moment.routes)
     target = Target(number=number, endpoints=endpoints)

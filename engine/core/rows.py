@@ -5,11 +5,12 @@ so does a verdict: the encoder to JSON, from which `restore` takes them, knows d
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any
 
 from engine.core.call import Call, Flow
+from engine.core.callback import Due
 from engine.core.cdr import Cdr
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id
@@ -90,6 +91,11 @@ def kept_row(kept: KeptAnswer, *, call_id: str) -> Row:
         "status": answer.status,
         "body": answer.body,
     }
+
+
+def due_row(due: Due) -> Row:
+    """The callback this call is, and what it becomes with it."""
+    return asdict(due)
 
 
 def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: Flow, now: float) -> Call:

@@ -1,4 +1,4 @@
-"""Deletes what has been kept long enough: old CDRs with calls and legs, expired idempotency keys and sticky pairs."""
+"""Deletes what has been kept long enough: old CDRs with all of the call, expired idempotency keys and sticky pairs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,8 +30,9 @@ async def sweep(store: Store, *, cdr_days: int) -> None:
     keys = await _all(store.delete_expired_keys)
     pairs = await _all(store.delete_expired_pairs)
     cdrs = await _all(lambda count: store.delete_old_cdrs(cdr_days, count)) if cdr_days else 0
-    if keys or pairs or cdrs:
-        log.info("old rows deleted", cdrs=cdrs, idempotency_keys=keys, sticky_pairs=pairs)
+    callbacks = await _all(lambda count: store.callbacks.delete_old(cdr_days, count)) if cdr_days else 0
+    if keys or pairs or cdrs or callbacks:
+        log.info("old rows deleted", cdrs=cdrs, callbacks=callbacks, idempotency_keys=keys, sticky_pairs=pairs)
 
 
 async def _all(delete: Callable[[int], Awaitable[int]]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import asyncpg
 import structlog
 
+from engine.store import provided
 from engine.store.connection import AWAY, UNWRITABLE, connect, from_database
 from engine.store.lock import Lock
 from engine.store.queries import QUERIES
@@ -83,7 +84,7 @@ class Ledger:
 
     async def forget(self, call_ids: list[str]) -> None:
         """Take back calls that were refused, should they have been written."""
-        await self._connected.execute(QUERIES["forget"], call_ids)
+        await self._connected.execute(QUERIES["forget"], call_ids, self._node)
 
     async def beat(self) -> None:
         """Say that the node is alive, unless that was said in the last second."""
@@ -110,18 +111,21 @@ class Ledger:
         return Predecessor(**from_database(row)) if row else Predecessor()
 
     async def _insert(self, snapshots: list[Snapshot]) -> set[str]:
-        keyed = [each for each in snapshots if each.kept is not None]
-        if not keyed:
+        depending = [each for each in snapshots if each.proviso is not None]
+        if not depending:
             return await self._insert_calls(snapshots)
-        others = [each for each in snapshots if each.kept is None]
-        return await self._insert_keyed(keyed) | (await self._insert_calls(others) if others else set())
+        others = [each for each in snapshots if each.proviso is None]
+        return await self._insert_provided(depending) | (await self._insert_calls(others) if others else set())
 
-    async def _insert_keyed(self, snapshots: list[Snapshot]) -> set[str]:
+    async def _insert_provided(self, snapshots: list[Snapshot]) -> set[str]:
+        provisos = [(each.call_id, each.proviso) for each in snapshots if each.proviso]
         written = await self._connected.fetch(
-            QUERIES["write_keyed"],
+            QUERIES["write_provided"],
             [each.call for each in snapshots],
             [leg for each in snapshots for leg in each.legs],
-            [each.kept for each in snapshots],
+            provided.keys(provisos),
+            provided.due(provisos),
+            [each.cdr for each in snapshots if each.cdr is not None],
         )
         return {row["call_id"] for row in written}
 

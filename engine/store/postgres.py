@@ -9,6 +9,7 @@ import asyncpg
 
 from engine.core.idempotency import Answer, Key
 from engine.errors import DndAway, KeyReused, StoreAway
+from engine.store.callbacks import Callbacks
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.queries import QUERIES
 from engine.store.spool import Spool
@@ -32,6 +33,7 @@ class Store:
         self._url = url
         self._node = node
         self.writer = writer
+        self.callbacks = Callbacks(self._named)
 
     @classmethod
     @asynccontextmanager

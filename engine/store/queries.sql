@@ -33,10 +33,12 @@ WITH new_calls AS (
 )
 SELECT call_id FROM new_calls
 
--- name: write_keyed
--- The first commit of calls whose requests came with an idempotency key: key, answer, call and leg, all or none.
--- Another engine's commit under the same key is waited for; a call whose key was taken is not returned.
--- Keys are taken in their order, so that two engines never wait for each other.
+-- name: write_provided
+-- The first commit of calls that depend on something: an idempotency key that is free, a callback that is still as it
+-- was read. Key, answer, callback, call, leg and CDR, all or none. Another engine's commit of the same is waited for;
+-- a call whose key was taken, or whose callback was changed, deleted or fired, is not returned.
+-- One that is over already rang nobody: it is a CDR and no request that a cap would count.
+-- Keys, then callbacks, are taken in their order, so that two engines never wait for each other.
 WITH asked AS (
     SELECT * FROM jsonb_populate_recordset(NULL::calls, $1)
 ), new_keys AS (
@@ -56,14 +58,39 @@ WITH asked AS (
         replayed_at = CASE WHEN known.call_id = excluded.call_id THEN known.replayed_at END
         WHERE known.call_id = excluded.call_id OR known.expires_at <= now()
     RETURNING call_id
+), due AS (
+    SELECT due.* FROM jsonb_to_recordset($4) AS due (
+        request_id text, version integer, state text, reason text, settled_at timestamptz
+    ) JOIN callbacks USING (request_id) ORDER BY request_id FOR UPDATE OF callbacks
+), settled AS (
+    UPDATE callbacks AS known
+    SET state = due.state, reason = due.reason, settled_at = due.settled_at
+    FROM due JOIN asked ON asked.call_id = due.request_id
+    WHERE known.request_id = due.request_id AND known.account_id = asked.account_id
+        AND (known.state = 'scheduled' AND known.version = due.version
+            OR known.state = due.state AND EXISTS (
+                SELECT FROM calls WHERE calls.call_id = asked.call_id
+                    AND calls.node = asked.node AND calls.requested_at = asked.requested_at
+            ))  -- by this very commit, which is made again
+    RETURNING known.request_id AS call_id
+), accepted AS (
+    SELECT call_id FROM new_keys UNION ALL SELECT call_id FROM settled
 ), new_calls AS (
-    INSERT INTO calls SELECT asked.* FROM asked JOIN new_keys USING (call_id) ON CONFLICT (call_id) DO NOTHING
+    INSERT INTO calls SELECT asked.* FROM asked JOIN accepted USING (call_id) WHERE ended_at IS NULL
+    ON CONFLICT (call_id) DO NOTHING
 ), new_legs AS (
     INSERT INTO legs
-    SELECT leg.* FROM jsonb_populate_recordset(NULL::legs, $2) AS leg JOIN new_keys USING (call_id)
+    SELECT leg.* FROM jsonb_populate_recordset(NULL::legs, $2) AS leg JOIN accepted USING (call_id)
     ON CONFLICT (leg_id) DO NOTHING
+), new_cdrs AS (
+    INSERT INTO cdrs (request_id, account_id, node, kind, agent_number, customer_number, dialed_number, caller_id,
+        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits)
+    SELECT cdr.request_id, cdr.account_id, cdr.node, cdr.kind, agent_number, customer_number, dialed_number, caller_id,
+        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits
+    FROM jsonb_populate_recordset(NULL::cdrs, $5) AS cdr JOIN accepted ON accepted.call_id = cdr.request_id
+    ON CONFLICT (request_id) DO NOTHING
 )
-SELECT call_id FROM new_keys
+SELECT call_id FROM accepted
 
 -- name: replay
 -- The answer kept under an account's key.
@@ -93,16 +120,24 @@ WITH old AS (
 DELETE FROM cdrs USING old WHERE cdrs.request_id = old.request_id RETURNING cdrs.request_id
 
 -- name: forget
--- Take back calls that nobody was told of: their write may have come through after we gave it up.
--- Their keys are free again; a call that another engine has told of under its key stays.
-WITH keyed AS (
-    SELECT call_id FROM idempotency_keys WHERE call_id = ANY ($1::text[])
+-- Take back a node's calls that nobody was told of: their write may have come through after we gave it up.
+-- Their keys are free again; a call that another engine has told of under its key stays. A callback is scheduled
+-- again, and keeps the key that it was scheduled under; one that another node has fired since is that node's, and one
+-- that was missed stays so.
+WITH given_up AS (
+    SELECT call_id FROM unnest($1::text[]) AS call_id
+    WHERE NOT EXISTS (SELECT FROM callbacks WHERE request_id = call_id)
+), keyed AS (
+    SELECT call_id FROM idempotency_keys JOIN given_up USING (call_id)
 ), freed AS (
-    DELETE FROM idempotency_keys WHERE call_id = ANY ($1::text[]) AND replayed_at IS NULL RETURNING call_id
+    DELETE FROM idempotency_keys WHERE call_id IN (SELECT call_id FROM given_up) AND replayed_at IS NULL
+    RETURNING call_id
 ), gone AS (
-    DELETE FROM calls WHERE call_id = ANY ($1::text[])
+    DELETE FROM calls WHERE call_id = ANY ($1::text[]) AND node = $2
         AND call_id NOT IN (SELECT call_id FROM keyed EXCEPT SELECT call_id FROM freed)
     RETURNING call_id
+), again AS (
+    UPDATE callbacks SET state = 'scheduled', settled_at = NULL FROM gone WHERE request_id = call_id
 )
 DELETE FROM legs USING gone WHERE legs.call_id = gone.call_id
 
@@ -290,3 +325,112 @@ DELETE FROM sticky_pairs WHERE (account_id, number) IN (
     SELECT account_id, number FROM sticky_pairs WHERE expires_at <= now() LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 RETURNING number
+
+-- name: schedule
+-- A new callback, and the answer to its request under an idempotency key where there is one: both or neither.
+-- Not returned where the id has been used before or the key is taken; another engine's commit of that is waited for.
+WITH asked AS (
+    SELECT * FROM jsonb_to_record($1) AS asked (
+        request_id text, account_id text, agent_number text, customer_number text, caller_id text, wall text,
+        time_zone text, due_at timestamptz, requested_at timestamptz
+    )
+    WHERE NOT EXISTS (SELECT FROM callbacks AS known WHERE known.request_id = asked.request_id)
+        AND NOT EXISTS (SELECT FROM calls WHERE call_id = asked.request_id)
+), new_keys AS (
+    INSERT INTO idempotency_keys AS known (account_id, key, fingerprint, call_id, status, body, expires_at)
+    SELECT kept.account_id, key, fingerprint, call_id, status, body, now() + make_interval(secs => keep_seconds)
+    FROM jsonb_to_recordset($2) AS kept (
+        account_id text, key text, fingerprint text, call_id text, status integer, body text, keep_seconds integer
+    ) JOIN asked ON asked.request_id = call_id
+    ON CONFLICT (account_id, key) DO UPDATE SET
+        fingerprint = excluded.fingerprint, call_id = excluded.call_id, status = excluded.status,
+        body = excluded.body, expires_at = excluded.expires_at, replayed_at = NULL
+        WHERE known.expires_at <= now()
+    RETURNING call_id
+)
+INSERT INTO callbacks (request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at,
+    requested_at, state, version, reason)
+SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at,
+    'scheduled', 1, ''
+FROM asked WHERE $2 = '[]' OR EXISTS (SELECT FROM new_keys)
+RETURNING request_id
+
+-- name: take_back_callbacks
+-- Delete callbacks that nobody was told of: their statement may have come through after we gave it up.
+DELETE FROM callbacks WHERE request_id = ANY ($1::text[]) AND state = 'scheduled'
+
+-- name: callback
+-- One callback of one account.
+SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at, state,
+    version, reason, settled_at
+FROM callbacks WHERE account_id = $1 AND request_id = $2
+
+-- name: callbacks
+-- An account's callbacks, the newest first, in one state where one is given, from behind one where that is given.
+SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at, state,
+    version, reason, settled_at
+FROM callbacks
+WHERE account_id = $1 AND ($2 = '' OR state = $2) AND ($3 = '' OR (requested_at, request_id) < (
+    SELECT requested_at, request_id FROM callbacks WHERE account_id = $1 AND request_id = $3
+))
+ORDER BY requested_at DESC, request_id DESC LIMIT $4
+
+-- name: all_callbacks
+-- Every account's callbacks that are scheduled, the next one first: for the operator.
+SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at, state,
+    version, reason, settled_at
+FROM callbacks WHERE state = 'scheduled' ORDER BY due_at, request_id LIMIT $1
+
+-- name: change_callback
+-- Change a callback that is scheduled and still as it was read. One that is being fired is waited for. Whoever had
+-- claimed it has to look again.
+UPDATE callbacks SET agent_number = $4, customer_number = $5, caller_id = $6, wall = $7, time_zone = $8,
+    due_at = to_timestamp($9), version = version + 1, claimed_until = 'epoch'
+WHERE account_id = $1 AND request_id = $2 AND version = $3 AND state = 'scheduled'
+RETURNING request_id
+
+-- name: delete_callback
+-- Delete a callback that is scheduled. One that is being fired is waited for.
+UPDATE callbacks SET state = 'deleted', settled_at = to_timestamp($3), version = version + 1
+WHERE account_id = $1 AND request_id = $2 AND state = 'scheduled'
+RETURNING request_id
+
+-- name: next_callback
+-- When the next callback is due that nobody is at; not of some accounts.
+SELECT min(due_at) AS due_at FROM callbacks
+WHERE state = 'scheduled' AND claimed_until <= now() AND account_id <> ALL ($1::text[])
+
+-- name: claim_callbacks
+-- Some callbacks that are due at that time, the first ones first, which other nodes will leave alone for so many
+-- seconds; not of some accounts, nor some ids. What another node claims or fires at this moment is left to it.
+WITH due AS (
+    SELECT request_id FROM callbacks
+    WHERE state = 'scheduled' AND due_at <= to_timestamp($1) AND claimed_until <= now()
+        AND account_id <> ALL ($3::text[]) AND request_id <> ALL ($4::text[])
+    ORDER BY due_at, request_id LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+UPDATE callbacks SET claimed_until = now() + make_interval(secs => $5) FROM due
+WHERE callbacks.request_id = due.request_id
+RETURNING callbacks.request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at,
+    requested_at, state, version, reason, settled_at
+
+-- name: put_off_callbacks
+-- Leave callbacks alone for so many seconds each, but for those changed since they were read. What another node is at
+-- in this moment is left to it.
+WITH put_off AS (
+    SELECT request_id, seconds FROM callbacks
+    JOIN unnest($1::text[], $2::integer[], $3::double precision[]) AS asked (request_id, version, seconds)
+        USING (request_id, version)
+    WHERE state = 'scheduled' FOR UPDATE OF callbacks SKIP LOCKED
+)
+UPDATE callbacks SET claimed_until = now() + make_interval(secs => seconds) FROM put_off
+WHERE callbacks.request_id = put_off.request_id
+
+-- name: delete_old_callbacks
+-- Some callbacks settled longer ago than so many days. What another engine deletes at this moment is left to it.
+DELETE FROM callbacks WHERE request_id IN (
+    SELECT request_id FROM callbacks
+    WHERE settled_at < now() - make_interval(days => $1) AND state <> 'scheduled'
+    LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+RETURNING request_id

@@ -10,7 +10,7 @@ import structlog
 from engine.core import rows
 from engine.core.call import Call
 from engine.core.cdr import cdr
-from engine.core.idempotency import KeptAnswer
+from engine.core.proviso import Proviso
 from engine.store.connection import to_database
 from engine.store.spool import Spooled
 
@@ -22,24 +22,24 @@ log = structlog.get_logger()
 class Snapshot:
     """The call's row, its legs' rows, and its CDR's once it is over; times as datetimes, or as ISO times.
 
-    A new call's that came with an idempotency key has what is kept under that. No new call goes to the spool.
+    A new call's has what its first commit depends on, if anything. No new call goes to the spool.
     """
 
     call_id: str
     call: Row
     legs: list[Row]
     cdr: Row | None
-    kept: Row | None = None
+    proviso: Proviso | None = None
 
     @classmethod
-    def of(cls, call: Call, *, node: str, kept: KeptAnswer | None = None) -> "Snapshot":
+    def of(cls, call: Call, *, node: str, proviso: Proviso | None = None) -> "Snapshot":
         """The call as it is now."""
         return cls(
             call.call_id,
             to_database(rows.call_row(call, node=node)),
             [to_database(row) for row in rows.leg_rows(call, node=node)],
             to_database(rows.cdr_row(cdr(call, node=node))) if call.over else None,
-            rows.kept_row(kept, call_id=call.call_id) if kept else None,
+            proviso,
         )
 
     @classmethod

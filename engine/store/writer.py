@@ -7,8 +7,9 @@ import structlog
 
 from engine import crash
 from engine.core.call import Call
-from engine.core.idempotency import KeptAnswer
-from engine.errors import IdTaken, KeyTaken, NotOwner, StoreAway
+from engine.core.proviso import Proviso
+from engine.errors import NotOwner, StoreAway
+from engine.store import provided
 from engine.store.connection import AWAY
 from engine.store.ledger import BEAT_SECONDS, Ledger, Predecessor
 from engine.store.lock import Lock
@@ -37,7 +38,7 @@ class Writer:
         self._lazy: dict[str, Call] = {}  # noted, to be written within LAZY_SECONDS
         self._pending: dict[str, Call] = {}  # to be written now
         self._new: set[str] = set()  # not accepted before they are in Postgres
-        self._keyed: dict[str, KeptAnswer] = {}  # those of them that came with an idempotency key
+        self._provisos: dict[str, Proviso] = {}  # what the commit of some of them depends on
         self._forgotten: set[str] = set()  # refused, though their write may have come through
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._recovering: list[asyncio.Future[None]] = []
@@ -68,18 +69,18 @@ class Writer:
         if self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._hurry)
 
-    def accept(self, call: Call, kept: KeptAnswer | None = None) -> asyncio.Future[None]:
-        """Write a new call now, with what its request is answered: done once Postgres has it.
+    def accept(self, call: Call, proviso: Proviso | None = None) -> asyncio.Future[None]:
+        """Write a new call now, if what it depends on holds: done once Postgres has it.
 
-        Fails with `StoreAway`, `IdTaken`, `KeyTaken`: nothing of it stays.
+        Fails with `StoreAway`, `IdTaken`, `KeyTaken`, `TooLate`: nothing of it stays.
         """
         if self.away:
             refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             _settle(refused, StoreAway())
             return refused
         self._new.add(call.call_id)
-        if kept is not None:
-            self._keyed[call.call_id] = kept
+        if proviso is not None:
+            self._provisos[call.call_id] = proviso
         return self.commit(call)
 
     def commit(self, call: Call) -> asyncio.Future[None]:
@@ -178,13 +179,13 @@ class Writer:
                 raise
             crash.reached("write.committed")
             for call in calls:
-                taken = KeyTaken if call.call_id in self._keyed else IdTaken
-                self._answer(call.call_id, None if call.call_id in written else taken())
+                refusal = provided.refusal(self._provisos.get(call.call_id))
+                self._answer(call.call_id, None if call.call_id in written else refusal)
 
     def _snapshots(self, calls: list[Call]) -> Iterator[Snapshot]:
         for call in calls:
             try:
-                yield Snapshot.of(call, node=self._node, kept=self._keyed.get(call.call_id))
+                yield Snapshot.of(call, node=self._node, proviso=self._provisos.get(call.call_id))
             except Exception as exc:  # a fault of ours costs this one call, never the others
                 log.error("call not written", call=call.call_id, error=repr(exc))
 
@@ -307,7 +308,7 @@ class Writer:
 
     def _answer(self, call_id: str, error: Exception | None) -> None:
         self._new.discard(call_id)
-        self._keyed.pop(call_id, None)
+        self._provisos.pop(call_id, None)
         for waiting in self._waiting.pop(call_id, []):
             _settle(waiting, error)
 

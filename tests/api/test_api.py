@@ -90,7 +90,7 @@ async def test_a_fault_of_ours_is_503_and_never_500(client: Client, switch: Swit
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_a_wrong_method_is_told_the_right_one(client: Client, method: str, path: str) -> None:
-    reply = await client.request("GET" if method == "POST" else "POST", path)
+    reply = await client.request("PUT" if method != "GET" else "POST", path)
     assert (reply.status, await reply.json()) == (405, refused("this URL does not take this method"))
     assert method in reply.headers["Allow"]
 

@@ -1,6 +1,7 @@
 """Who may use which route: a table over the router itself, so that a new route without a rule fails."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from tests.api.conftest import (
     studio,
     switch,
 )
+from tests.core.test_callback import callback_of
 from tests.dialects.sarv_document import MESSAGES
 from tests.store.test_store import ended, new_call, written
 
@@ -92,6 +94,11 @@ SPEECH = {
     "announce_template_id": "AN2222314c96",
 }
 REQUEST_ID = "57362de4f0"  # account_1's only call
+CALLBACK_ID = "c7362de4f0"  # account_1's only callback
+LATER = {
+    "time_zone": "Asia/Kolkata",
+    "scheduled_at": (datetime.now() + timedelta(days=7)).strftime("%Y-%m-%d %H:%M:%S"),
+}
 DAYS = {"start_call_date": "2023-07-07", "end_call_date": "2023-07-07"}
 SARV = Rule({"from": "9910000101", "to": "9910000202"}, new=True, sarv=True)
 
@@ -100,6 +107,11 @@ OPEN_ROUTES = {(method, path) for method in ("GET", "HEAD") for path in ("/healt
 CLOSED_ROUTES = {
     ("POST", "/api/click2call"): Rule(CALL, new=True),
     ("POST", "/api/outbound_call"): Rule(SPEECH, new=True),
+    ("POST", "/api/callback"): Rule(CALL | LATER, new=True),
+    ("PATCH", "/api/callback"): Rule({"request_id": CALLBACK_ID}, another=404, tells=True),
+    ("DELETE", "/api/callback"): Rule({"request_id": CALLBACK_ID}, another=404, tells=True),
+    ("GET", "/v1/callbacks"): Rule(None, tells=True),
+    ("GET", "/v1/callbacks/{request_id}"): Rule(None, another=404, tells=True),
     ("POST", "/api/get_cdr_by_request_id"): Rule({"request_id": REQUEST_ID}, another=404, tells=True),
     ("POST", "/api/get_cdr_by_date"): Rule(DAYS, tells=True),
     ("GET", "/api/get_cdr_statistics"): Rule(None, tells=True),
@@ -125,8 +137,15 @@ OF_CPAAS = [route for route in CLOSED if not CLOSED_ROUTES.get(route, Rule(None)
 
 @pytest_asyncio.fixture(loop_scope="function", autouse=True)
 async def call_of_account_1(store: Store) -> None:
-    """One ended call, to be seen by one account only."""
+    """One ended call and one callback, to be seen by one account only."""
     await written(store, ended(new_call()))
+    await store.callbacks.schedule(callback_of(CALLBACK_ID))
+
+
+def asked(route: tuple[str, str]) -> tuple[str, str]:
+    """The route's method, and its path to account_1's own."""
+    method, path = route
+    return method, path.replace("{request_id}", CALLBACK_ID)
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -144,12 +163,13 @@ async def test_every_rule_has_a_route() -> None:
 async def test_no_route_answers_a_stranger(
     client: Client, switch: SwitchDouble, route: tuple[str, str], who: str
 ) -> None:
-    method, path = route
+    method, path = asked(route)
     reply = await client.request(method, path, json=CLOSED_ROUTES[route].body, headers=STRANGERS[who])
     assert reply.status == 401
     text = await reply.text()
     assert "account or auth is missing or wrong" in text
     assert REQUEST_ID not in text
+    assert CALLBACK_ID not in text
     assert switch.started == []
 
 
@@ -181,7 +201,7 @@ async def test_sarv_lets_in_whom_a_trusted_proxy_names(client: Client, route: tu
 
 @pytest.mark.parametrize("route", CLOSED)
 async def test_every_route_answers_its_own_account(client: Client, route: tuple[str, str]) -> None:
-    reply = await client.request(*route, **CLOSED_ROUTES[route].of("account_1"))
+    reply = await client.request(*asked(route), **CLOSED_ROUTES[route].of("account_1"))
     text = await reply.text()
     assert (reply.status, '"error"' in text) == (200, False), text
 
@@ -189,21 +209,21 @@ async def test_every_route_answers_its_own_account(client: Client, route: tuple[
 @pytest.mark.parametrize("route", CLOSED)
 async def test_no_route_shows_an_account_what_is_anothers(client: Client, route: tuple[str, str]) -> None:
     rule = CLOSED_ROUTES[route]
-    before = await (await client.request(*route, **rule.of("account_1"))).text()
-    reply = await client.request(*route, **rule.of("account_2"))
+    before = await (await client.request(*asked(route), **rule.of("account_1"))).text()
+    reply = await client.request(*asked(route), **rule.of("account_2"))
     assert reply.status == rule.another
     text = await reply.text()
-    for of_account_1 in (REQUEST_ID, "919910000101", "account_1"):
+    for of_account_1 in (REQUEST_ID, CALLBACK_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
     assert (text != before) == (rule.tells or rule.new)
 
 
 @pytest.mark.parametrize("route", sorted(OPEN_ROUTES))
 async def test_an_open_route_tells_nothing_of_any_account(client: Client, route: tuple[str, str]) -> None:
-    reply = await client.request(*route, headers=STRANGERS["none"])
+    reply = await client.request(*asked(route), headers=STRANGERS["none"])
     text = await reply.text()
     assert reply.status == 200
-    for of_account_1 in (REQUEST_ID, "919910000101", "account_1"):
+    for of_account_1 in (REQUEST_ID, CALLBACK_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
 
 

@@ -148,7 +148,7 @@ async def outage(engine: Engine, *, came_through: bool) -> AsyncIterator[None]:
     """Postgres loses its answer to the next call of that engine, and refuses it until the end."""
     writer = engine.store.writer
     ledger = writer._ledger
-    insert, reach = ledger._insert_keyed, ledger.reach
+    insert, reach = ledger._insert_provided, ledger.reach
     with pytest.MonkeyPatch.context() as away:
 
         async def refused() -> Any:
@@ -161,10 +161,10 @@ async def outage(engine: Engine, *, came_through: bool) -> AsyncIterator[None]:
             raise TimeoutError
 
         away.setattr("engine.store.writer.RETRY_SECONDS", 0.05)
-        away.setattr(ledger, "_insert_keyed", lost)
+        away.setattr(ledger, "_insert_provided", lost)
         assert (await engine.call())[0] == 503
         yield
-        away.setattr(ledger, "_insert_keyed", insert)
+        away.setattr(ledger, "_insert_provided", insert)
         away.setattr(ledger, "reach", reach)
         async with asyncio.timeout(10):
             while writer.away:
@@ -451,7 +451,7 @@ async def test_without_a_key_each_request_is_a_call_and_the_store_is_not_asked(
         raise StoreAway
 
     monkeypatch.setattr(Store, "_fetch", must_not)
-    monkeypatch.setattr(Ledger, "_insert_keyed", must_not)
+    monkeypatch.setattr(Ledger, "_insert_provided", must_not)
     answers = [await asked(engine) for _ in range(2)]
     assert [(status, mark) for status, _, mark in answers] == [(200, None)] * 2
     assert answers[0][1] != answers[1][1]
@@ -510,11 +510,9 @@ async def test_a_request_that_can_not_dial_takes_no_key(engine: Engine) -> None:
         assert reply.status == 200
 
 
-DIALLING = ("/api/click2call", "/api/outbound_call")
+DIALLING = [("POST", path) for path in ("/api/click2call", "/api/outbound_call", "/api/callback")]
 
 
 @pytest.mark.parametrize("operation", [each for d in DIALECTS for each in d.operations], ids=lambda each: each.path)
 async def test_an_operation_says_so_if_it_dials(operation: Any) -> None:
-    assert operation.dials == (
-        operation.path in ("/api/click2call", "/api/outbound_call") or operation in SARV.operations
-    )
+    assert operation.dials == ((operation.method, operation.path) in DIALLING or operation in SARV.operations)

@@ -43,6 +43,9 @@ def test_routes_and_methods_are_the_documents() -> None:
     assert [(each.method, each.path) for each in cpaas.DIALECT.operations] == [
         ("POST", "/api/click2call"),
         ("POST", "/api/outbound_call"),
+        ("POST", "/api/callback"),
+        ("PATCH", "/api/callback"),
+        ("DELETE", "/api/callback"),
         ("POST", "/api/get_cdr_by_request_id"),
         ("POST", "/api/get_cdr_by_date"),
         ("GET", "/api/get_cdr_statistics"),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from tests.live.engine import CALLER_ID
 BUSY = "919910073920"  # a row that ends a call at once, should one be placed
 BUSY_TOO = "919910073820"
 CALL = {"agent_number": BUSY, "caller_id": CALLER_ID, "destination_number": BUSY}
+LATER = {"time_zone": "US/Eastern", "scheduled_at": f"{datetime.now() + timedelta(days=100):%Y-%m-%d %H:%M:%S}"}
 DAYS = {"start_call_date": "2023-06-13", "end_call_date": "2023-06-17", "record_count": "5", "offset": "1"}
 
 # Sarv's proof stands among the parameters: whoever sends a request fills in the lab's.
@@ -61,6 +63,11 @@ SARV_GROUP = {
 # Every parameter that the vendor's document names, by route, with a value that is taken.
 FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/click2call"): {**CALL, "recording_option": "off", "transcript": "off"},
+    ("POST", "/api/callback"): {**CALL, "recording_option": "off", **LATER},
+    ("PATCH", "/api/callback"): {"request_id": "c1da7c083f", **CALL, "recording_option": "off", **LATER},
+    ("DELETE", "/api/callback"): {"request_id": "c1da7c083f"},
+    ("GET", "/v1/callbacks"): {"state": "scheduled", "limit": "10", "after": "c1da7c083f"},
+    ("GET", "/v1/callbacks/{request_id}"): {},
     ("POST", "/api/get_cdr_by_request_id"): {"request_id": "91da7c083f"},
     ("POST", "/api/get_cdr_by_date"): DAYS,
     ("GET", "/api/get_cdr_statistics"): {},

@@ -14,16 +14,19 @@ from engine.accounts import Accounts
 from engine.ari.client import Ari
 from engine.core.account import Account, Route
 from engine.core.call import Call
+from engine.core.callback import Due
 from engine.core.flows import click2call
-from engine.errors import AsteriskAway, Draining, Stopped, StoreAway
+from engine.errors import AsteriskAway, Draining, Stopped, StoreAway, TooLate
 from engine.gate import Gate
 from engine.services import audit
+from engine.services.callbacks import CallbackClock
 from engine.store.ledger import Ledger
 from engine.store.postgres import Store
 from engine.store.spool import Spool, SpoolRefused
 from engine.switch import Switch
 from tests.ari.fake import FakeAsterisk
 from tests.core.conftest import AGENT, request_of
+from tests.core.test_callback import LIMITS, callback_of
 from tests.store.conftest import database_url, store
 
 __all__ = ["database_url", "store"]
@@ -150,6 +153,49 @@ async def test_the_intent_is_in_the_store_before_asterisk_is_asked(node: Node) -
     found = await node.store.call(call_id)
     assert found is not None
     assert [leg["name"] for leg in found[1]] == ["a1", "b1"]
+
+
+async def test_a_callback_that_is_due_is_the_call_of_its_id(node: Node) -> None:
+    await node.store.callbacks.schedule(callback_of("c7362de4f0"))
+    request = replace(request_of(), kind="callback")
+    assert await node.switch.start(request, due=Due("c7362de4f0", 1, 1000.0)) == "c7362de4f0"
+    await node.up("c7362de4f0")
+    await node.tell("c7362de4f0.b1", "ChannelDestroyed", cause=16)
+    await node.tell("c7362de4f0.a1", "ChannelDestroyed", cause=16)
+    cdr = await node.cdr("c7362de4f0")
+    assert (cdr["kind"], cdr["disposition"]) == ("callback", "ANSWER")
+
+
+async def test_a_callback_is_dialled_at_its_time_by_the_node_that_is_ready(node: Node) -> None:
+    due_at = time.time() + 0.4
+    await node.store.callbacks.schedule(callback_of("c7362de4f0", agent_number="919910000101", due_at=due_at))
+    clock = CallbackClock(
+        switch=node.switch, store=node.store, accounts=node.accounts, limits=LIMITS, grace_seconds=900.0
+    )
+    running = asyncio.create_task(clock.run())
+    await node.asked("POST channels/create")
+    assert 0 <= time.time() - due_at < 0.9
+    await node.up("c7362de4f0")
+    assert node.switch.live_calls("account_1") == 1
+    assert node.switch.counts.calls_started == {"callback": 1}
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_a_callback_that_was_changed_meanwhile_is_not_dialled(node: Node) -> None:
+    callback = callback_of("c7362de4f0")
+    await node.store.callbacks.schedule(callback)
+    await node.store.callbacks.change(callback)
+    with pytest.raises(TooLate):
+        await node.switch.start(replace(request_of(), kind="callback"), due=Due("c7362de4f0", 1, 1000.0))
+    assert (node.switch.live_calls("account_1"), await node.store.call("c7362de4f0")) == (0, None)
+    assert "POST channels/create" not in node.operations
+
+
+async def test_no_other_call_is_given_the_id_of_a_callback(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["c7362de4f0", "cfffffffff", "57362de4f0"])
+    monkeypatch.setattr("engine.switch.secrets.token_hex", lambda _: next(drawn))
+    assert await node.switch.start(request_of()) == "57362de4f0"
 
 
 async def agent_answers_without_postgres(node: Node, monkeypatch: pytest.MonkeyPatch) -> str:

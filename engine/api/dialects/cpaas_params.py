@@ -1,0 +1,79 @@
+"""Parameters of the CPaaS suite's requests: texts, mostly, each refused by its name."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from engine.api.dialect import Body
+from engine.core.refusal import InvalidRequest
+
+TEXT_LENGTH = 100
+REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
+RECORDING_OPTIONS = ("both", "agent", "customer", "on", "off")
+
+
+def id_of(body: Body) -> str:
+    """An id that could be one of ours."""
+    found = required(body, "request_id")
+    if not REQUEST_ID.fullmatch(found):
+        raise InvalidRequest("request_id is not valid", param="request_id")
+    return found
+
+
+def required(body: Body, name: str) -> str:
+    """The text of a parameter that has to be there."""
+    found = text(body, name)
+    if not found:
+        raise InvalidRequest(f"{name} is required", param=name)
+    return found
+
+
+def text(body: Body, name: str) -> str:
+    """The trimmed text of a parameter, "" where it is missing; a whole number is taken as its digits."""
+    value: Any = body.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidRequest(f"{name} must be a string", param=name)
+    found = str(value).strip()
+    if len(found) > TEXT_LENGTH:
+        raise InvalidRequest(f"{name} is longer than {TEXT_LENGTH} characters", param=name)
+    return found
+
+
+def only_off(body: Body, name: str, options: tuple[str, ...]) -> None:
+    """Take `off`, or nothing; the others are the document's, and not there yet."""
+    option = text(body, name).lower() or "off"
+    if option not in options:
+        raise InvalidRequest(f"{name} must be one of {', '.join(options)}", param=name)
+    if option != "off":
+        raise InvalidRequest(f"{name}: only off is available yet", param=name)
+
+
+def date(body: Body, name: str) -> datetime:
+    """A whole GMT day, from its beginning."""
+    found = required(body, name)
+    try:
+        if DATE.fullmatch(found):
+            return datetime.strptime(found, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    raise InvalidRequest(f"{name} must be a date like 2023-06-13", param=name)
+
+
+def day_after(day: datetime) -> datetime:
+    """The next one, or the end of time."""
+    return day + timedelta(days=1) if day < LAST_DAY else datetime.max.replace(tzinfo=UTC)
+
+
+def whole(body: Body, name: str, *, default: int) -> int:
+    """A whole number in ASCII digits."""
+    found = text(body, name)
+    if not found:
+        return default
+    if not NUMBER.fullmatch(found):
+        raise InvalidRequest(f"{name} must be a whole number", param=name)
+    return int(found)

@@ -1,0 +1,7 @@
+"""What the first commit of a new call depends on: without it, nothing of the call is written."""
+
+from engine.core.callback import Due
+from engine.core.idempotency import KeptAnswer
+
+# A key that nobody else has taken, with the answer to keep under it; a callback that nobody else has fired or changed.
+Proviso = KeptAnswer | Due
