@@ -33,7 +33,7 @@ from tests.api.conftest import Client, account, application
 from tests.ari.fake import FakeAsterisk
 from tests.store.conftest import execute
 from tests.store.test_keys import kept
-from tests.store.test_store import ended, new_call
+from tests.store.test_store import new_call
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -374,7 +374,7 @@ async def test_a_body_too_deep_to_be_compared_is_400(engine: Engine) -> None:
 async def test_a_call_id_that_was_used_before_costs_nobody_anything(
     engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await engine.store.writer.accept(ended(new_call("57362de4f0")), kept("its own"))
+    await engine.store.writer.accept(new_call("57362de4f0"), kept("its own"))
     ids = iter(["57362de4f0", "57362de4f0", "0123456789"])
     monkeypatch.setattr("engine.switch.secrets.token_hex", lambda _: next(ids))
     status, body, mark = await engine.call()
