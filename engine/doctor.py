@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from engine.ari.client import Ari
 from engine.config import Settings
 from engine.core.account import Address
 from engine.errors import StoreAway
+from engine.media import convert
 from engine.secret import weakness
 from engine.store import migrate
 from engine.store.connection import AWAY, connect
@@ -69,6 +71,7 @@ async def examine(settings: Settings) -> list[Finding]:
             "Postgres": lambda: _postgres(settings),
             "dialling": lambda: _dialling(settings),
             "time zones": _zones,
+            "sounds": _sounds,
             "disk": lambda: _disk(settings.state_dir),
             "spool": lambda: _spool(settings.state_dir),
             "engine": lambda: _engine(settings),
@@ -197,6 +200,16 @@ async def _dialling(settings: Settings) -> str:
 
 async def _zones() -> str:
     return f"{ZoneInfo('US/Eastern').key} is known"
+
+
+async def _sounds() -> str:
+    fix = "apt-get install sox libsox-fmt-mp3: announcements are uploaded through it"
+    if shutil.which("sox") is None:
+        raise Failed("there is no sox", fix)
+    missing = {"mp3", "vorbis"} - await convert.formats()
+    if missing:
+        raise Failed(f"sox does not read {' and '.join(sorted(missing))}", fix)
+    return "sox reads WAV, MP3 and Ogg Vorbis"
 
 
 async def _disk(folder: Path) -> str:

@@ -83,3 +83,24 @@ def test_a_weak_password_is_named_and_not_printed(password: str, found: str) -> 
     assert seen[0] == found
     assert bool(seen[1]) == (found != "32 characters")
     assert "32" not in seen[0] or "5d0c" not in seen[0]
+
+
+@pytest.mark.parametrize(
+    ("formats", "found", "fix"),
+    [
+        ("wav mp3 vorbis", "sox reads WAV, MP3 and Ogg Vorbis", ""),
+        ("wav vorbis", "sox does not read mp3", "libsox-fmt-mp3"),
+        ("wav", "sox does not read mp3 and vorbis", "libsox-fmt-mp3"),
+        (None, "there is no sox", "apt-get install sox"),
+    ],
+)
+def test_what_converts_announcements_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formats: str | None, found: str, fix: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if formats is not None:
+        (tmp_path / "sox").write_text(f"#!/bin/sh\necho 'AUDIO FILE FORMATS: {formats}'\n")
+        (tmp_path / "sox").chmod(0o755)
+    said = outcome(doctor._sounds())
+    assert said[0] == found
+    assert fix in said[1]

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "engine.config": ("engine.core", "engine.errors", "engine.seal"),
     "engine.accounts": ("engine.core", "engine.errors", "engine.seal"),
     "engine.sound": ("engine.errors",),
+    "engine.media": ("engine.core", "engine.errors", "engine.accounts", "engine.sound", "engine.store", "engine.media"),
     "engine.credentials": ("engine.errors", "engine.accounts", "engine.seal", "engine.secret"),
     "engine.applied": ("engine.core", "engine.errors", "engine.credentials", "engine.seal", "engine.sound"),
     "engine.gate": ("engine.core", "engine.errors", "engine.accounts", "engine.store"),
@@ -59,7 +60,13 @@ MAY_IMPORT = {
     "engine.services": ("engine.core", "engine.errors", "engine.store", "engine.counts", "engine.switch"),
     "engine.api": ("engine.core", "engine.errors", "engine.store", "engine.accounts", "engine.counts", "engine.api"),
     "engine.api.dialect": ("engine.core",),
-    "engine.api.dialects": ("engine.core", "engine.errors", "engine.api.dialect", "engine.api.dialects"),
+    "engine.api.dialects": (
+        "engine.core",
+        "engine.errors",
+        "engine.api.dialect",
+        "engine.api.dialects",
+        "engine.api.statuses",
+    ),
     "engine": ("engine",),
 }
 CORE_LIBRARIES = {"phonenumbers"}
