@@ -7,6 +7,7 @@ __all__ = [
     "AsteriskAway",
     "BrokenSound",
     "ConverterAway",
+    "DisabledAccount",
     "DndAway",
     "DndListed",
     "Draining",
@@ -60,6 +61,10 @@ class UnknownAccount(Unauthorised):
 
 class NoSecret(Unauthorised):
     """the secret is missing"""
+
+
+class DisabledAccount(UnknownAccount):
+    """this account is disabled"""
 
 
 class OtherAddress(UnknownAccount):

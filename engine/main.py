@@ -23,6 +23,8 @@ from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.gate import Gate
+from engine.media.fetch import Fetcher
+from engine.media.library import Library
 from engine.services import audit, lag, retention
 from engine.store import embedded, migrate
 from engine.store.connection import AWAY, WRONG
@@ -70,7 +72,9 @@ async def _run(settings: Settings, *, wait: bool) -> None:
             )
         )
         accounts = Accounts(settings.seal)
-        accounts.replace(await _once_postgres_answers(store.applied))
+        fetcher = Fetcher(allowed_hosts=settings.fetch_allowed_hosts, http=settings.fetch_http)
+        library = Library(store, accounts, settings.sounds, fetcher)
+        await _once_postgres_answers(library.refresh)
         gate = Gate(accounts, store)
         gate.take_stops(await _once_postgres_answers(store.stops))
         orders: asyncio.Queue[int] = asyncio.Queue()
@@ -83,7 +87,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 lockout=Lockout(settings.lockout_per_minute),
                 trusted_proxies=settings.trusted_proxies,
             )
-            api = Api(accounts=accounts, door=door, store=store, switch=switch, limits=settings.limits)
+            api = Api(accounts=accounts, door=door, store=store, switch=switch, library=library, limits=settings.limits)
             services: list[asyncio.Task[Any]] = [
                 tasks.create_task(
                     ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note), name="ari"
@@ -91,7 +95,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(store.writer.run(), name="writer"),
                 tasks.create_task(_step_down(store, switch), name="ownership"),
                 tasks.create_task(audit.run(switch), name="audit"),
-                tasks.create_task(_follow_hints(store, accounts, gate, switch), name="hints"),
+                tasks.create_task(_follow_hints(store, library, gate, switch), name="hints"),
                 tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
                 tasks.create_task(lag.run(switch.counts.lag), name="lag"),
@@ -181,7 +185,7 @@ async def _serve(api: Api, settings: Settings) -> web.AppRunner:
     return runner
 
 
-async def _follow_hints(store: Store, accounts: Accounts, gate: Gate, switch: Switch) -> None:
+async def _follow_hints(store: Store, library: Library, gate: Gate, switch: Switch) -> None:
     """A notification is a hint: whatever it says, look at the tables."""
     unread = Trouble("hints not followed: the store is away")
     async for _ in store.listen():
@@ -189,7 +193,7 @@ async def _follow_hints(store: Store, accounts: Accounts, gate: Gate, switch: Sw
             gate.take_stops(await store.stops())
             for call_id in await store.hangups_asked():
                 switch.cancel(call_id)
-            accounts.replace(await store.applied())
+            await library.refresh()
             switch.look_for_agents()
             unread.is_over()
         except StoreAway:

@@ -10,13 +10,22 @@ import structlog
 from aiohttp import web
 
 from engine.accounts import Accounts
+from engine.api import upload
 from engine.api.body import as_json, read
-from engine.api.dialect import Body, Dialect, Operation, Surroundings
+from engine.api.dialect import Body, Dialect, File, Operation, Surroundings
 from engine.api.door import ACCOUNT, BODY, Door, closed
 from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
 from engine.core.account import Account
-from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
+from engine.core.asks import (
+    Ask,
+    CdrByRequestId,
+    CdrRow,
+    CdrsByDate,
+    CdrStatistics,
+    LiveCallStatistics,
+    StartCall,
+)
 from engine.core.idempotency import HEADER, REPLAYED, Answer, KeptAnswer, Key, key_of
 from engine.core.request import CallRequest, Limits, Side
 from engine.core.sticky import paired
@@ -31,6 +40,7 @@ from engine.errors import (
     Refusal,
     Unavailable,
 )
+from engine.media.library import Library
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
@@ -38,7 +48,10 @@ TEST, TEST_BYTES = "test", 5  # the id of a call that was only tested: no other 
 RETRY_AFTER_SECONDS = 5
 OPEN = ("/healthz", "/readyz", "/metrics")  # for anybody: they tell nothing of any account
 LOGGED_PATH = 100
-RETRY_LATER = ("over_capacity", "unavailable", "stopped", "store_away", "asterisk_away", "not_owner", "draining")
+RETRY_LATER = (
+    *("over_capacity", "unavailable", "stopped", "store_away", "asterisk_away", "not_owner", "draining"),
+    "converter_away",
+)
 
 log = structlog.get_logger()
 
@@ -85,6 +98,7 @@ class Api:
     door: Door
     store: Store
     switch: Switch
+    library: Library
     limits: Limits
 
     async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
@@ -101,6 +115,8 @@ class Api:
                 return await self.store.dispositions(account_id)
             case LiveCallStatistics():
                 return await self.store.live_kinds(account_id)
+            case _:
+                return await self.library.answer(account, ask)
 
     async def _start(self, account_id: str, ask: StartCall, keep: Keep | None) -> str:
         request = ask.request
@@ -129,7 +145,7 @@ class Api:
 def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     """The application with every dialect's routes, `/healthz`, `/readyz` and `/metrics`."""
     dialects = tuple(dialects)
-    once = Once(lambda key: api.store.replay(key))
+    once, intake = Once(lambda key: api.store.replay(key)), upload.Intake()
     paths = {operation.path: dialect for dialect in dialects for operation in dialect.operations}
     door = closed(api.door, paths, open_paths=OPEN)
     app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(api.switch.counts, dialects), door])
@@ -138,31 +154,52 @@ def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     app.router.add_get("/metrics", _metrics(api))
     for dialect in dialects:
         for operation in dialect.operations:
-            app.router.add_route(operation.method, operation.path, _answering(api, once, operation))
+            answering = _answering(api, once, operation)
+            if operation.uploads:
+                answering = intake.bounded(answering)
+            app.router.add_route(operation.method, operation.path, answering)
     return app
 
 
 def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
         account = request[ACCOUNT]
-        body = request.get(BODY)
-        if body is None:
-            body = as_json(await read(request)) if request.method != "GET" else dict(request.query)
+        body = await _body_of(request, operation)
         body |= request.match_info
         around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
 
         def words(found: Any) -> Answer:
-            return Answer(200, orjson.dumps(operation.reply(found)).decode())
+            return Answer(operation.status, orjson.dumps(operation.reply(found)).decode())
 
         async def first(key: Key | None = None) -> Answer:
             ask = operation.parse(body, around)
-            assert operation.dials or not isinstance(ask, StartCall)
+            assert isinstance(ask, StartCall)
             return words(await api.answer(account, ask, keep=_keeping(key, words)))
 
-        key = _key(request, account, body) if operation.dials else None
+        if not operation.dials:
+            ask = operation.parse(body, around)
+            assert not isinstance(ask, StartCall)
+            return _replied(operation, operation.reply(await api.answer(account, ask)))
+        key = _key(request, account, body)
         return _answered(await (first() if key is None else once.answer(key, first)))
 
     return answer
+
+
+async def _body_of(request: web.Request, operation: Operation) -> Body:
+    gathered: Body | None = request.get(BODY)
+    if gathered is not None:
+        return gathered
+    if operation.uploads:
+        return await upload.read(request)
+    return as_json(await read(request)) if request.method in ("POST", "PUT") else dict(request.query)
+
+
+def _replied(operation: Operation, reply: Body | File) -> web.Response:
+    if isinstance(reply, File):
+        headers = {"X-Content-Type-Options": "nosniff"}
+        return web.Response(body=reply.content, content_type=reply.content_type, headers=headers)
+    return _response(operation.status, reply)
 
 
 def _key(request: web.Request, account: Account, body: Body) -> Key | None:

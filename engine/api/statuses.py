@@ -8,7 +8,11 @@ STATUSES = {
     "wrong_method": 405,
     "not_found": 404,
     "in_flight": 409,
+    "of_the_file": 409,
+    "library_full": 409,
     "too_large": 413,
+    "unknown_sound": 415,
+    "mislabelled": 415,
     "key_reused": 422,
     "locked_out": 429,
     "over_capacity": 429,
@@ -18,6 +22,7 @@ STATUSES = {
     "asterisk_away": 503,
     "not_owner": 503,
     "draining": 503,
+    "converter_away": 503,
 }
 
 

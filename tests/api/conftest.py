@@ -6,6 +6,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from engine.core.request import CallRequest, Limits, Side
 from engine.counts import Counts
 from engine.gate import Gate
 from engine.main import LINE_BYTES
+from engine.media.library import Library
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
 
@@ -37,6 +39,7 @@ __all__ = [
     "client",
     "clock",
     "database_url",
+    "library",
     "store",
     "switch",
 ]
@@ -147,15 +150,23 @@ async def switch(accounts: Accounts, store: Store) -> SwitchDouble:
 
 
 @pytest.fixture
+def library(accounts: Accounts, store: Store, tmp_path: Path) -> Library:
+    """The uploaded announcements; nothing may be fetched."""
+    return Library(store, accounts, tmp_path / "media")
+
+
+@pytest.fixture
 def clock() -> ClockDouble:
     """The clock of the lock-out."""
     return ClockDouble()
 
 
-def application(store: Any, switch: SwitchDouble, door: Door) -> web.Application:
+def application(store: Any, switch: SwitchDouble, door: Door, library: Library | None = None) -> web.Application:
     """The application as it is served."""
     limits = Limits(ring_seconds=30, max_talk_seconds=7200)
-    return build(Api(accounts=door.accounts, door=door, store=store, switch=switch, limits=limits), DIALECTS)
+    library = library or Library(store, door.accounts, Path("/nonexistent"))
+    api = Api(accounts=door.accounts, door=door, store=store, switch=switch, library=library, limits=limits)
+    return build(api, DIALECTS)
 
 
 class LongLines(TestServer):
@@ -167,14 +178,16 @@ class LongLines(TestServer):
 
 
 @pytest_asyncio.fixture(loop_scope="function")
-async def client(accounts: Accounts, store: Store, switch: SwitchDouble, clock: ClockDouble) -> AsyncIterator[Client]:
+async def client(
+    accounts: Accounts, store: Store, switch: SwitchDouble, clock: ClockDouble, library: Library
+) -> AsyncIterator[Client]:
     """A client of the API, with account_1's headers."""
     door = Door(
         accounts=accounts,
         lockout=Lockout(LOCKOUT_PER_MINUTE, clock),
         trusted_proxies=(ip_network(PROXY),),
     )
-    app = application(store, switch, door)
+    app = application(store, switch, door, library)
     headers = {"account": "account_1", "auth": "secret of account_1"}
     async with TestClient(LongLines(app), headers=headers) as client:
         yield client

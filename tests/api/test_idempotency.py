@@ -26,6 +26,7 @@ from engine.core.request import Limits
 from engine.errors import StoreAway
 from engine.gate import Gate
 from engine.line import Line
+from engine.media.library import Library
 from engine.store.connection import connect
 from engine.store.ledger import Ledger
 from engine.store.postgres import Store
@@ -122,7 +123,9 @@ async def _running(
                 await asyncio.sleep(0.01)
         door = Door(accounts=accounts, lockout=Lockout(100), trusted_proxies=())
         limits = Limits(ring_seconds=30, max_talk_seconds=7200)
-        app = build(Api(accounts=accounts, door=door, store=store, switch=switch, limits=limits), DIALECTS)
+        library = Library(store, accounts, state / "media")
+        api = Api(accounts=accounts, door=door, store=store, switch=switch, library=library, limits=limits)
+        app = build(api, DIALECTS)
         async with TestClient(TestServer(app), headers=headers) as client:
             yield Engine(client, asterisk, store, switch)
         switch.close()
