@@ -55,6 +55,17 @@ ROUTE = {
     "position": 1,
     "body": {"prefix": "91", "endpoints": ["PJSIP/{number}@carrier"]},
 }
+ANNOUNCEMENT = {
+    "kind": "announcement",
+    "account_id": "account_1",
+    "id": "1610448604_87.wav",
+    "position": 2,
+    "body": {
+        "file": str(Path(__file__).parents[2] / "sounds/en/ring-tone.wav"),
+        "alias": "87",
+        "seconds": 2.0,
+    },
+}
 
 
 @dataclass
@@ -103,7 +114,7 @@ class ClockDouble:
 
 
 def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
-    """An applied account with the auth `secret of NAME` and the Sarv token `token of NAME`."""
+    """An applied account with the auth `secret of NAME` and the Sarv tokens `token of NAME`, `voice token of NAME`."""
     body = {
         "name": name,
         "region": "IN",
@@ -122,6 +133,7 @@ def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dic
                 "user_id": USER_IDS.get(name, name),
                 "token_sha256": fingerprint(f"token of {name}"),
             },
+            "sarv_voice": {"username": f"user {name}", "token_sha256": fingerprint(f"voice token of {name}")},
         },
     }
     body |= more
@@ -132,15 +144,14 @@ def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dic
 async def accounts() -> Accounts:
     """What is applied."""
     accounts = Accounts()
-    accounts.replace(
-        [
-            account("account_1"),
-            account("account_2"),
-            account("elsewhere", allowed_ips=("192.0.2.0/24",)),
-            ROUTE,
-        ]
-    )
+    accounts.replace(applied())
     return accounts
+
+
+def applied() -> list[dict[str, Any]]:
+    """Three accounts, one of them for another address, a route, and an announcement of account_1."""
+    elsewhere = account("elsewhere", allowed_ips=("192.0.2.0/24",))
+    return [account("account_1"), account("account_2"), elsewhere, ROUTE, ANNOUNCEMENT]
 
 
 @pytest_asyncio.fixture(loop_scope="function")
