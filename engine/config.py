@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -30,10 +30,12 @@ def _networks(value: Any) -> Any:
 
 def _names(value: Any) -> Any:
     """`sounds.lan:8080, [fd00::5]:443` in the environment, a list in the file."""
-    return tuple(value.lower().replace(",", " ").split()) if isinstance(value, str) else value
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
-HostAndPort = Annotated[str, Field(pattern=r"^([a-z0-9._-]+|\[[0-9a-f:.]+\]):[0-9]{1,5}$")]
+HostAndPort = Annotated[
+    str, Field(pattern=r"(?i)^([a-z0-9._-]+|\[[0-9a-f:.]+\]):[0-9]{1,5}$"), AfterValidator(str.lower)
+]
 Hosts = Annotated[tuple[HostAndPort, ...], NoDecode, BeforeValidator(_names)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 

@@ -6,6 +6,7 @@ Each is a second of tone and half a second of silence, played in a loop while th
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import aiohttp
@@ -61,7 +62,7 @@ async def heard() -> AsyncIterator[dict[str, Heard]]:
         names = [sent[0]["id"], sent[1]["number"], sent[2]["id"]]
         calls = [customer.call(number("01"), number("12"), talk_seconds=1, ringTone=name) for name in names]
         seen = await asyncio.gather(*calls)
-        yield {kind: Heard(*each) for kind, *each in zip(kinds, sent, seen, strict=True)}
+        yield {kind: Heard(*each) for kind, each in zip(kinds, zip(sent, seen, strict=True), strict=True)}
         for each in sent:
             async with customer.api.http.delete(f"{customer.api.url}{PATH}/{each['id']}") as reply:
                 assert reply.status == 200
@@ -76,7 +77,7 @@ async def test_it_is_heard_at_its_frequency_level_and_length(heard: dict[str, He
     assert len(whole) >= 2
     assert [each.seconds for each in whole] == pytest.approx([TONE_SECONDS] * len(whole), abs=0.1)
     starts = [each.start_seconds for each in whole]
-    laps = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    laps = [later - earlier for earlier, later in pairwise(starts)]
     assert laps == pytest.approx([heard[kind].announcement["seconds"]] * len(laps), abs=0.1)
     assert heard[kind].announcement["seconds"] == pytest.approx(TONE_SECONDS + PAUSE_SECONDS, abs=0.05)
     for each in whole:
