@@ -73,7 +73,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
         )
         accounts = Accounts(settings.seal)
         fetcher = Fetcher(allowed_hosts=settings.fetch_allowed_hosts, http=settings.fetch_http)
-        library = Library(store, accounts, settings.sounds, fetcher)
+        library = Library(store, accounts, settings.sounds / "announcements", fetcher)
         await _once_postgres_answers(library.refresh)
         gate = Gate(accounts, store)
         gate.take_stops(await _once_postgres_answers(store.stops))

@@ -20,17 +20,18 @@ from engine.sound import RATE
 
 MOST_BYTES = 10_000_000  # of a sound as it is sent
 LONGEST_SECONDS, SHORTEST_SECONDS = 600, 0.2
-SECONDS = 10  # for all of it
+SECONDS = 10  # for each of three runs: one that reads it, one that measures, one that levels
 LEVEL_DB = -18.0  # of what is not silence: root mean square, to full scale
 PEAK_DB = -1.0  # no sample is louder
 SILENT_DB = -54.0  # what is never louder is silence
 
 HEADROOM_DB = 6  # so that resampling clips nothing
-# Not longer than that, whatever it says it is; one channel; 8 kHz; its loudest sample at the peak.
-COME = ("trim", "0", str(LONGEST_SECONDS + 1), "gain", f"-{HEADROOM_DB}", "remix", "-", "rate", str(RATE))
-NORMAL = ("gain", "-n", str(PEAK_DB))
+# Not longer than that, whatever it says it is; one channel; 8 kHz; and how loud it is.
+COME = ("trim", "0", str(LONGEST_SECONDS + 1), "gain", f"-{HEADROOM_DB}", "remix", "-", "rate", str(RATE), "stats")
+NORMAL = ("gain", "-n", str(PEAK_DB))  # its loudest sample at the peak
 # Left out where the level is measured: more than 0.2 s that are 40 dB below the loudest.
 NO_PAUSES = ("silence", "-l", "1", "0.02", "-40d", "-1", "0.2", "-40d")
+BETWEEN = ("-t", "raw", "-r", str(RATE), "-c", "1", "-e", "signed-integer", "-b", "32", "-L")
 SAMPLES = ("-t", "raw", "-e", "signed-integer", "-b", "16", "-L", "-")
 LIMITS = {
     resource.RLIMIT_AS: 512 << 20,
@@ -60,12 +61,9 @@ async def convert(content: bytes, *, name: str = "", content_type: str = "", onl
     check_label(source.kind, name=name, content_type=content_type)
     if only not in ("", source.kind):
         raise Mislabelled(f"this is {source.kind}, and {only} is allowed only")
-    try:
-        async with asyncio.timeout(SECONDS):
-            gain = await _gain(source)
-            samples, _ = await _sox(source, *SAMPLES, *COME, *NORMAL, "gain", f"{gain:.2f}")
-    except TimeoutError as exc:
-        raise SoundTooLong(f"it could not be converted within {SECONDS} s") from exc
+    came = await _come(source)
+    gain = await _gain(came)
+    samples, _ = await _sox(came, *SAMPLES, *NORMAL, "gain", f"{gain:.2f}")
     seconds = len(samples) / 2 / RATE
     if seconds > LONGEST_SECONDS:
         raise SoundTooLong
@@ -83,15 +81,24 @@ async def formats() -> set[str]:
     return set(next((line for line in words.decode().splitlines() if FORMATS in line), "").split())
 
 
-async def _gain(source: Source) -> float:
-    """How many dB (0 or less) bring it, its loudest sample at the peak, to the level. Raises `SilentSound`."""
-    _, words = await _sox(source, "-n", *COME, "stats", *NORMAL, *NO_PAUSES, "stats")
-    peaks, levels = PEAK.findall(words), LEVEL.findall(words)
+async def _come(source: Source) -> Source:
+    """Its samples, one channel of 8 kHz, as loud as they are. Raises `SilentSound`, `SoundTooShort`."""
+    samples, words = await _sox(source, *BETWEEN, "-", *COME)
+    peaks = PEAK.findall(words)
     if not peaks:
         raise SoundTooShort
-    if peaks[0] == b"-inf" or float(peaks[0]) + HEADROOM_DB < SILENT_DB or len(levels) < 2 or levels[1] == b"-inf":
+    if peaks[0] == b"-inf" or float(peaks[0]) + HEADROOM_DB < SILENT_DB:
         raise SilentSound
-    return min(0.0, LEVEL_DB - float(levels[1]))
+    return Source(source.kind, BETWEEN, samples)
+
+
+async def _gain(came: Source) -> float:
+    """How many dB (0 or less) bring it, its loudest sample at the peak, to the level. Raises `SilentSound`."""
+    _, words = await _sox(came, "-n", *NORMAL, *NO_PAUSES, "stats")
+    levels = LEVEL.findall(words)
+    if not levels or levels[0] == b"-inf":  # a click
+        raise SilentSound
+    return min(0.0, LEVEL_DB - float(levels[0]))
 
 
 async def _sox(source: Source, *arguments: str) -> tuple[bytes, bytes]:
@@ -116,7 +123,10 @@ async def _run(*arguments: str, content: bytes) -> tuple[bytes, bytes]:
             for limit, most in LIMITS.items():
                 resource.prlimit(process.pid, limit, (most, most))
             os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
-        output, words = await process.communicate(content)
+        async with asyncio.timeout(SECONDS):
+            output, words = await process.communicate(content)
+    except TimeoutError as exc:
+        raise SoundTooLong(f"it could not be converted within {SECONDS} s") from exc
     finally:
         if process.returncode is None:
             process.kill()

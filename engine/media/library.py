@@ -190,9 +190,13 @@ def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(ENTERED)  # whatever our umask is: who may read is for the folder above to say
     number, part = mkstemp(dir=path.parent, suffix=PART)
-    with os.fdopen(number, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(number)
-    os.chmod(part, READABLE)
-    os.replace(part, path)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(number)
+        os.chmod(part, READABLE)
+        os.replace(part, path)
+    except OSError:
+        os.unlink(part)  # on a full disk each look would leave one
+        raise

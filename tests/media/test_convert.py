@@ -205,6 +205,12 @@ async def test_what_is_cut_short_is_refused(content: bytes, share: float) -> Non
         await convert(content[: int(share * len(content))])
 
 
+async def test_an_ogg_file_without_its_last_page_is_cut_short_too() -> None:
+    content = sound("ogg", seconds=3)
+    with pytest.raises(BrokenSound):
+        await convert(content[: content.rindex(b"OggS")])
+
+
 @pytest.mark.parametrize("effects", [("trim", "0", "0.1"), ("trim", "0", "0")])
 async def test_too_short_is_refused(effects: tuple[str, ...]) -> None:
     with pytest.raises((SoundTooShort, SilentSound)):
