@@ -1,11 +1,12 @@
 """Announcements over our own API: sent, listed, played, deleted; each account its own; known to calls at once."""
 
 import asyncio
+import itertools
 import os
 import re
 import time
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,16 @@ async def test_eleven_megabytes_are_refused(client: Client, said: bool, as_form:
     except (aiohttp.ClientConnectionError, ConnectionError):
         assert not said or as_form, "cut off while it was still sending"
     assert len(await listed(client)) == 1
+
+
+async def test_who_says_that_it_is_eleven_need_not_send_them(client: Client) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    head = "POST /v1/announcements HTTP/1.1\r\nHost: x\r\naccount: account_1\r\nauth: secret of account_1\r\n"
+    writer.write(f"{head}Content-Type: audio/mpeg\r\nContent-Length: 11000000\r\n\r\n".encode())
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).split()[1] == b"413"
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_nearly_ten_megabytes_are_taken(client: Client) -> None:
@@ -361,8 +372,18 @@ async def added(library: Library, name: str = "one") -> dict[str, Any]:
     return row
 
 
+@pytest.fixture
+def service() -> Iterator[None]:
+    """As systemd runs us: what we make is for nobody else, unless we say so."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("service")
 async def test_another_node_has_it_at_its_next_look(library: Library, other: Library) -> None:
     row = await added(library)
+    other.folder.mkdir(mode=0o750)
     await other.refresh()
     file = other.folder / "account_1" / row["id"]
     assert file.read_bytes() == (library.folder / "account_1" / row["id"]).read_bytes()
@@ -444,24 +465,25 @@ async def test_on_a_full_disk_nothing_is_left_behind(
 async def test_an_older_look_does_not_undo_a_newer_one(
     library: Library, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hint's look that began before an upload and ends after it."""
-    read, held = store.uploads, asyncio.Event()
-    began = asyncio.Event()
+    """A hint's look that has read everything before an upload and an apply, and ends after them."""
+    read, reads, began, go_on = store.uploads, itertools.count(1), asyncio.Event(), asyncio.Event()
 
     async def late(**more: Any) -> list[dict[str, Any]]:
         rows = await read(**more)
-        if not began.is_set():
+        if next(reads) == 2:
             began.set()
-            await held.wait()
+            await go_on.wait()
         return rows
 
     monkeypatch.setattr(store, "uploads", late)
     older = asyncio.create_task(library.refresh())
     await began.wait()
+    await store.apply([account("account_1", max_live_calls=7), account("account_2")])
     row = await added(library)
-    held.set()
+    go_on.set()
     await older
-    assert row["id"] in library.accounts.accounts["account_1"].announcements
+    one = library.accounts.accounts["account_1"]
+    assert (row["id"] in one.announcements, one.max_live_calls) == (True, 7)
     assert (library.folder / "account_1" / row["id"]).exists()
 
 
