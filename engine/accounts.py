@@ -50,6 +50,11 @@ class Accounts:
             for account_id, body in bodies.items()
             for dialect, credential in body["credentials"].items()
         }
+        gone = {
+            (dialect, row["id"]): credential
+            for row in disabled
+            for dialect, credential in row["body"]["credentials"].items()
+        }
         self.accounts = {
             account_id: _account(account_id, body, belongings[account_id]) for account_id, body in bodies.items()
         }
@@ -57,11 +62,7 @@ class Accounts:
             Route(row["body"]["prefix"], tuple(row["body"]["endpoints"])) for row in items if row["kind"] == "route"
         )
         self._credentials = credentials
-        self._disabled = {
-            (dialect, row["id"]): credential
-            for row in disabled
-            for dialect, credential in row["body"]["credentials"].items()
-        }
+        self._disabled = gone
 
     def credential(self, dialect: str, account_id: str) -> Mapping[str, str]:
         """The account's credential of a dialect, what was sealed readable again; empty where there is none."""

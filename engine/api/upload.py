@@ -8,11 +8,12 @@ from aiohttp import BodyPartReader, MultipartReader, web
 
 from engine.api.body import MULTIPART, UNREADABLE
 from engine.api.dialect import Body
+from engine.api.door import ACCOUNT
 from engine.errors import InvalidRequest, Unavailable
 from engine.media.convert import MOST_BYTES
 
 UPLOAD_SECONDS = 60
-AT_ONCE = 8  # of 10 MB each, and what is made of it
+AT_ONCE, OF_ONE = 8, 4  # of 10 MB each, and what is made of it; of one account, so that none keeps the others out
 FORM_BYTES = 10_000  # of all there is besides the file
 RAW = ("audio/", "application/octet-stream", "application/ogg")
 
@@ -23,19 +24,20 @@ class Intake:
     """Only so many files at once are held in memory: who comes then is told to come again."""
 
     def __init__(self) -> None:
-        self._held = 0
+        self._held: list[str] = []  # whose
 
     def bounded(self, handler: Handler) -> Handler:
         """The handler, for so many at once. It raises `Unavailable`."""
 
         async def answer(request: web.Request) -> web.Response:
-            if self._held >= AT_ONCE:
+            account_id = request[ACCOUNT].account_id
+            if len(self._held) >= AT_ONCE or self._held.count(account_id) >= OF_ONE:
                 raise Unavailable("too many files are being sent at once, please try again")
-            self._held += 1
+            self._held.append(account_id)
             try:
                 return await handler(request)
             finally:
-                self._held -= 1
+                self._held.remove(account_id)
 
         return answer
 

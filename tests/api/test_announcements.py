@@ -252,17 +252,22 @@ async def test_only_so_many_are_taken_at_once_and_two_converted(
 
     monkeypatch.setattr(shelf, "convert", convert)
 
-    async def send() -> tuple[int, str | None]:
-        async with client.post(PATH, data=MP3, headers={"Content-Type": "audio/mpeg"}) as reply:
+    async def send(account: str = "account_1") -> tuple[int, str | None]:
+        headers = {"Content-Type": "audio/mpeg", "account": account, "auth": f"secret of {account}"}
+        async with client.post(PATH, data=MP3, headers=headers) as reply:
             return reply.status, reply.headers.get("Retry-After")
 
+    answers = await asyncio.gather(*(send() for _ in range(10)), *(send("account_2") for _ in range(2)))
+    assert answers[:10].count((201, None)) == upload.OF_ONE
+    assert answers[:10].count((503, "5")) == 10 - upload.OF_ONE
+    assert answers[10:] == [(201, None)] * 2, "another account is not kept out"
+    assert most == 2
+    monkeypatch.setattr(upload, "OF_ONE", 100)
     answers = await asyncio.gather(*(send() for _ in range(20)))
     assert answers.count((201, None)) == upload.AT_ONCE
-    assert answers.count((503, "5")) == 20 - upload.AT_ONCE
-    assert most == 2
     assert await send() == (201, None), "afterwards there is room again"
     numbers = [each["number"] for each in await listed(client)][1:]
-    assert numbers == [str(n) for n in range(1, 10)]
+    assert numbers == [str(n) for n in range(1, 14)]
 
 
 async def test_an_account_with_too_many_is_told_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
