@@ -188,7 +188,8 @@ def _remove(paths: Iterable[Path]) -> None:
 def _write(path: Path, content: bytes) -> None:
     """The file, whole or not at all, even if the power fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(ENTERED)  # whatever our umask is: who may read is for the folder above to say
+    for ours in (path.parent.parent, path.parent):
+        ours.chmod(ENTERED)  # whatever our umask is: who may read is for the folder above to say
     number, part = mkstemp(dir=path.parent, suffix=PART)
     try:
         with os.fdopen(number, "wb") as file:

@@ -388,12 +388,11 @@ def service() -> Iterator[None]:
 @pytest.mark.usefixtures("service")
 async def test_another_node_has_it_at_its_next_look(library: Library, other: Library) -> None:
     row = await added(library)
-    other.folder.mkdir(mode=0o750)
     await other.refresh()
     file = other.folder / "account_1" / row["id"]
     assert file.read_bytes() == (library.folder / "account_1" / row["id"]).read_bytes()
     assert file.stat().st_mode & 0o777 == 0o644
-    assert file.parent.stat().st_mode & 0o777 == 0o755
+    assert [each.stat().st_mode & 0o777 for each in (file.parent, other.folder)] == [0o755] * 2
     known = other.accounts.accounts["account_1"].announcements
     assert known[row["id"]] == known["1"] == Announcement(media=f"sound:{str(file)[:-4]}", seconds=row["seconds"])
     assert {each.name for each in file.parent.iterdir()} == {row["id"]}
