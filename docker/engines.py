@@ -29,9 +29,9 @@ def settings(choices: Choices, *, node: int, database_url: str) -> dict[str, str
         "LEGWORK_HTTP_HOST": "127.0.0.1",
         "LEGWORK_HTTP_PORT": str(choices.http(node)),
         "LEGWORK_STATE_DIR": str(state_dir(node)),
+        "LEGWORK_MEDIA_DIR": str(LAB / "media" / f"n{node}"),  # LAB/media is where its Asterisk sees it, too
         "LEGWORK_SECRET_KEY": choices.secrets["LEGWORK_SECRET_KEY"],
         "LEGWORK_LOCKOUT_PER_MINUTE": "1000",
-        "LEGWORK_SOUNDS_DIR": str(LAB / "media" / f"n{node}"),
         "LEGWORK_VOICES": "espeak",  # whatever keys its user has
         "LEGWORK_BUILD": build(),  # read by nobody: an engine of older code is not "told the same"
     }

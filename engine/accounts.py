@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from engine.core.account import Account, Agent, Announcement, CallingHours, Route, Template
-from engine.errors import NoSecret, Unauthorised, UnknownAccount
+from engine.errors import DisabledAccount, NoSecret, OtherDialect, Unauthorised, UnknownAccount
 from engine.seal import Seal
 
 TUPLES = ("allowed_regions", "caller_ids", "extensions")
@@ -35,9 +35,13 @@ class Accounts:
     accounts: dict[str, Account] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     _credentials: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict, repr=False)  # dialect, account id
+    _disabled: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict, repr=False)
 
-    def replace(self, applied: Iterable[dict[str, Any]]) -> None:
-        """Take over the store's `applied` rows, or raise `WrongConfig` and leave all as it was."""
+    def replace(self, applied: Iterable[dict[str, Any]], *, disabled: Iterable[dict[str, Any]] = ()) -> None:
+        """Take over the store's `applied` rows, or raise `WrongConfig` and leave all as it was.
+
+        Of the `disabled` accounts is known who they were, so that they can be told so.
+        """
         items = list(applied)
         bodies = {row["account_id"]: row["body"] for row in items if row["kind"] == "account"}
         belongings = _belongings(items)
@@ -46,6 +50,11 @@ class Accounts:
             for account_id, body in bodies.items()
             for dialect, credential in body["credentials"].items()
         }
+        gone = {
+            (dialect, row["id"]): credential
+            for row in disabled
+            for dialect, credential in row["body"]["credentials"].items()
+        }
         self.accounts = {
             account_id: _account(account_id, body, belongings[account_id]) for account_id, body in bodies.items()
         }
@@ -53,19 +62,23 @@ class Accounts:
             Route(row["body"]["prefix"], tuple(row["body"]["endpoints"])) for row in items if row["kind"] == "route"
         )
         self._credentials = credentials
+        self._disabled = gone
 
     def credential(self, dialect: str, account_id: str) -> Mapping[str, str]:
         """The account's credential of a dialect, what was sealed readable again; empty where there is none."""
         return self._credentials.get((dialect, account_id), {})
+
+    def named(self, dialect: str, name: str, *, known_by: str = "") -> Account | None:
+        """The account of that name, whoever asks."""
+        return self.accounts.get(_known_as(self._credentials, dialect, known_by, name) if known_by else name)
 
     def authenticate(self, dialect: str, name: str, secret: str, *, known_by: str = "") -> Account:
         """The account of that name, if the secret is its own. Raises `UnknownAccount`, `Unauthorised`.
 
         Its name in a dialect is the field `known_by` of its credential there; without one, its id.
         """
-        account_id = self._known_as(dialect, known_by, name) if known_by else name
-        credential = self.credential(dialect, account_id)
-        kept = next((value for field, value in credential.items() if field.endswith(HASHED)), "-")
+        account_id = _known_as(self._credentials, dialect, known_by, name) if known_by else name
+        kept = _hash_of(self.credential(dialect, account_id))
         # Compared even where there is no such account, so that the time tells nothing.
         proven = hmac.compare_digest(kept, fingerprint(secret))
         account = self.accounts.get(account_id)
@@ -77,13 +90,18 @@ class Accounts:
             raise Unauthorised
         return account
 
-    def _known_as(self, dialect: str, known_by: str, name: str) -> str:
-        named = (
-            account_id
-            for (each, account_id), credential in self._credentials.items()
-            if each == dialect and credential.get(known_by) == name
-        )
-        return next(named, "")
+    def known_otherwise(self, dialect: str, name: str, secret: str, *, known_by: str) -> Unauthorised | None:
+        """Why who is not let in may think to be: of a disabled account, or with another dialect's credentials."""
+        proof = fingerprint(secret)
+        gone_id = _known_as(self._disabled, dialect, known_by, name)
+        if gone_id and hmac.compare_digest(_hash_of(self._disabled[dialect, gone_id]), proof):
+            return DisabledAccount()
+        account_id = _known_as(self._credentials, dialect, known_by, name)
+        for (each, owner_id), credential in self._credentials.items():
+            theirs = owner_id in (account_id, name) or name in credential.values()
+            if each != dialect and theirs and hmac.compare_digest(_hash_of(credential), proof):
+                return OtherDialect()
+        return None
 
     def _opened(self, dialect: str, account_id: str, credential: dict[str, str]) -> dict[str, str]:
         return {
@@ -92,6 +110,20 @@ class Accounts:
             else value
             for name, value in credential.items()
         }
+
+
+def _known_as(credentials: Mapping[tuple[str, str], Mapping[str, str]], dialect: str, field: str, name: str) -> str:
+    """The id of the account that has this name in the dialect; "" where none has."""
+    named = (
+        account_id
+        for (each, account_id), credential in credentials.items()
+        if each == dialect and credential.get(field) == name
+    )
+    return next(named, "")
+
+
+def _hash_of(credential: Mapping[str, str]) -> str:
+    return next((value for field, value in credential.items() if field.endswith(HASHED)), "-")
 
 
 @dataclass(slots=True)

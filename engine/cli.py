@@ -10,7 +10,7 @@ import structlog
 import typer
 from rich.table import Table
 
-from engine import applied, calling, catalogue, config, dialling, doctor, log, screen, staffing
+from engine import announcing, applied, calling, catalogue, config, dialling, doctor, log, screen, staffing
 from engine.errors import NotFound, Refusal, Unavailable, WrongConfig
 from engine.store.connection import AWAY
 from engine.store.postgres import Store
@@ -287,3 +287,4 @@ def _key(row: dict[str, Any]) -> tuple[str, str, str]:
 
 
 app.command()(catalogue.codes)
+app.command()(announcing.announcements)

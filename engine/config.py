@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -28,6 +28,15 @@ def _networks(value: Any) -> Any:
     return tuple(ip_network(text) for text in texts)
 
 
+def _names(value: Any) -> Any:
+    """`sounds.lan:8080, [fd00::5]:443` in the environment, a list in the file."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+HostAndPort = Annotated[
+    str, Field(pattern=r"(?i)^([a-z0-9._-]+|\[[0-9a-f:.]+\]):[0-9]{1,5}$"), AfterValidator(str.lower)
+]
+Hosts = Annotated[tuple[HostAndPort, ...], NoDecode, BeforeValidator(_names)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 
@@ -46,7 +55,11 @@ class Settings(BaseSettings):
     http_port: int = Field(8800, ge=1, le=65535)
     url: str = Field("http://127.0.0.1:8800", description="where the command line finds the API")
     state_dir: Path = Path("/var/lib/legwork")
-    sounds_dir: Path = Field(Path("/run/legwork"), description="what Asterisk is to play is put here: it can read it")
+    media_dir: Path | None = Field(
+        None, description="sounds for Asterisk, whose user has to read it; else in state_dir"
+    )
+    fetch_allowed_hosts: Hosts = Field((), description="host:port that files may be fetched from, private or by http")
+    fetch_http: bool = Field(False, description="files may be fetched by http from any public host")
     secret_key: SecretStr = Field(SecretStr(""), description="seals what is read again; else state_dir/secret.key does")
     trusted_proxies: Networks = Field((), description="whose X-Forwarded-For is believed")
     lockout_per_minute: int = Field(10, ge=1, description="so many wrong attempts of one address are heard")
@@ -70,6 +83,11 @@ class Settings(BaseSettings):
             max_talk_seconds=self.max_talk_seconds,
             retry_pause_seconds=self.retry_pause_seconds,
         )
+
+    @property
+    def sounds(self) -> Path:
+        """The folder of sounds that this node makes for its Asterisk."""
+        return (self.media_dir or self.state_dir / "media").absolute()
 
     @property
     def seal(self) -> Seal:

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ from engine.config import Settings
 from engine.core.account import Address
 from engine.core.speech import Manner
 from engine.errors import StoreAway, VoiceFailed
+from engine.media import convert
 from engine.media.casting import cast
 from engine.secret import weakness
 from engine.store import migrate
@@ -76,6 +78,7 @@ async def examine(settings: Settings) -> list[Finding]:
             "dialling": lambda: _dialling(settings),
             "time zones": _zones,
             "voices": lambda: _voices(settings),
+            "sounds": _sounds,
             "disk": lambda: _disk(settings.state_dir),
             "spool": lambda: _spool(settings.state_dir),
             "engine": lambda: _engine(settings),
@@ -214,6 +217,16 @@ async def _voices(settings: Settings) -> str:
         except VoiceFailed as exc:
             raise Failed(f"{voice.name}: {exc.message}", FIXES[voice.name]) from exc
     return ", then ".join(voice.name for voice in voices)
+
+
+async def _sounds() -> str:
+    fix = "apt-get install sox libsox-fmt-mp3: announcements are uploaded through it"
+    if shutil.which("sox") is None:
+        raise Failed("there is no sox", fix)
+    missing = {"mp3", "vorbis"} - await convert.formats()
+    if missing:
+        raise Failed(f"sox does not read {' and '.join(sorted(missing))}", fix)
+    return "sox reads WAV, MP3 and Ogg Vorbis"
 
 
 async def _disk(folder: Path) -> str:

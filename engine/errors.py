@@ -5,30 +5,50 @@ from engine.core.refusal import InvalidRequest, NotPermitted, Refusal
 __all__ = [
     "AgentUnavailable",
     "AsteriskAway",
+    "BrokenSound",
+    "ConverterAway",
+    "DisabledAccount",
     "DndAway",
     "DndListed",
     "Draining",
+    "FetchedTooLarge",
+    "HostAway",
     "IdTaken",
     "InFlight",
     "InvalidRequest",
     "KeyReused",
     "KeyTaken",
+    "LibraryFull",
     "LockedOut",
+    "Mislabelled",
     "NoSecret",
+    "NotFetched",
     "NotFound",
     "NotOwner",
     "NotPermitted",
+    "OfTheFile",
+    "OtherAddress",
+    "OtherDialect",
     "OverCapacity",
+    "PrivateAddress",
+    "Redirected",
     "Refusal",
+    "SilentSound",
+    "SoundTooLong",
+    "SoundTooShort",
     "Stopped",
     "StoreAway",
     "TooLate",
+    "TooSlow",
     "Unauthorised",
     "Unavailable",
     "UnknownAccount",
+    "UnknownSound",
     "VoiceAway",
     "VoiceFailed",
     "WrongConfig",
+    "WrongSound",
+    "WrongUrl",
 ]
 
 
@@ -44,6 +64,18 @@ class UnknownAccount(Unauthorised):
 
 class NoSecret(Unauthorised):
     """the secret is missing"""
+
+
+class DisabledAccount(UnknownAccount):
+    """this account is disabled"""
+
+
+class OtherAddress(UnknownAccount):
+    """this account may not be used from here"""
+
+
+class OtherDialect(Unauthorised):
+    """these are the account's credentials for another API"""
 
 
 class OfSide(Refusal):
@@ -177,3 +209,108 @@ class WrongConfig(Refusal):
     """the configuration is not valid"""
 
     code = "wrong_config"
+
+
+# -- sounds ----------------------------------------------------------------------------------
+
+
+class WrongSound(InvalidRequest):
+    """this is no sound that is taken"""
+
+    code = "wrong_sound"
+
+
+class UnknownSound(WrongSound):
+    """this is neither a WAV, an MP3 nor an Ogg Vorbis file"""
+
+    code = "unknown_sound"
+
+
+class Mislabelled(WrongSound):
+    """this is a file of another kind than it says"""
+
+    code = "mislabelled"
+
+
+class BrokenSound(WrongSound):
+    """this file is damaged"""
+
+    code = "broken_sound"
+
+
+class SilentSound(WrongSound):
+    """there is nothing to be heard in it"""
+
+    code = "silent_sound"
+
+
+class SoundTooLong(WrongSound):
+    """it lasts longer than 10 minutes"""
+
+    code = "sound_too_long"
+
+
+class SoundTooShort(WrongSound):
+    """it lasts less than 0.2 seconds"""
+
+    code = "sound_too_short"
+
+
+class ConverterAway(Unavailable):
+    """sounds can not be converted now, please try again"""
+
+    code = "converter_away"
+
+
+class OfTheFile(Refusal):
+    """this announcement stands in the accounts file: take it out there, then legwork apply"""
+
+    code = "of_the_file"
+
+
+class LibraryFull(Refusal):
+    """the account has as many announcements as it may have: delete some"""
+
+    code = "library_full"
+
+
+class NotFetched(InvalidRequest):
+    """this URL could not be fetched"""
+
+    code = "not_fetched"
+
+
+class WrongUrl(NotFetched):
+    """this is no URL that is fetched: https, without credentials"""
+
+    code = "wrong_url"
+
+
+class PrivateAddress(NotFetched):
+    """this URL leads to an address that is not public"""
+
+    code = "private_address"
+
+
+class HostAway(NotFetched):
+    """the host of this URL does not answer"""
+
+    code = "host_away"
+
+
+class Redirected(NotFetched):
+    """this URL leads to another one, and no redirect is followed"""
+
+    code = "redirected"
+
+
+class TooSlow(NotFetched):
+    """this URL did not arrive within 15 seconds"""
+
+    code = "too_slow"
+
+
+class FetchedTooLarge(NotFetched):
+    """what this URL leads to is larger than 10 MB"""
+
+    code = "too_large"

@@ -16,7 +16,8 @@ from aiohttp import http_parser, web
 
 from engine import disk
 from engine.accounts import Accounts
-from engine.api.app import Api, build
+from engine.api.answers import Api
+from engine.api.app import build
 from engine.api.dialects import DIALECTS
 from engine.api.door import Door
 from engine.api.lockout import Lockout
@@ -26,6 +27,8 @@ from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.gate import Gate
 from engine.media.cache import Cache
 from engine.media.casting import cast
+from engine.media.fetch import Fetcher
+from engine.media.library import Library
 from engine.media.speeches import Speeches
 from engine.media.studio import Studio
 from engine.services import audit, lag, retention
@@ -77,14 +80,16 @@ async def _run(settings: Settings, *, wait: bool) -> None:
             )
         )
         accounts = Accounts(settings.seal)
-        accounts.replace(await _once_postgres_answers(store.applied))
+        fetcher = Fetcher(allowed_hosts=settings.fetch_allowed_hosts, http=settings.fetch_http)
+        library = Library(store, accounts, settings.sounds / "announcements", fetcher)
+        await _once_postgres_answers(library.refresh)
         gate = Gate(accounts, store)
         gate.take_stops(await _once_postgres_answers(store.stops))
         orders: asyncio.Queue[int] = asyncio.Queue()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, number)
         async with asyncio.TaskGroup() as tasks:
-            speeches = Speeches(settings.sounds_dir)
+            speeches = Speeches(settings.sounds / "speeches")
             switch = Switch(ari, store, tasks, node=settings.node, gate=gate, ended=speeches.forget)
             door = Door(
                 accounts=accounts,
@@ -97,6 +102,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 store=store,
                 switch=switch,
                 limits=settings.limits,
+                library=library,
                 studio=_studio(settings),
                 speeches=speeches,
             )
@@ -107,7 +113,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(store.writer.run(), name="writer"),
                 tasks.create_task(_step_down(store, switch), name="ownership"),
                 tasks.create_task(audit.run(switch), name="audit"),
-                tasks.create_task(_follow_hints(store, accounts, gate, switch), name="hints"),
+                tasks.create_task(_follow_hints(store, library, gate, switch), name="hints"),
                 tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
                 tasks.create_task(sweep_speeches.run(speeches, switch), name="speeches"),
@@ -208,7 +214,7 @@ async def _serve(api: Api, settings: Settings) -> web.AppRunner:
     return runner
 
 
-async def _follow_hints(store: Store, accounts: Accounts, gate: Gate, switch: Switch) -> None:
+async def _follow_hints(store: Store, library: Library, gate: Gate, switch: Switch) -> None:
     """A notification is a hint: whatever it says, look at the tables."""
     unread = Trouble("hints not followed: the store is away")
     async for _ in store.listen():
@@ -216,7 +222,7 @@ async def _follow_hints(store: Store, accounts: Accounts, gate: Gate, switch: Sw
             gate.take_stops(await store.stops())
             for call_id in await store.hangups_asked():
                 switch.cancel(call_id)
-            accounts.replace(await store.applied())
+            await library.refresh()
             switch.look_for_agents()
             unread.is_over()
         except StoreAway:

@@ -31,6 +31,33 @@ def test_a_proxy_that_is_no_network_is_named(monkeypatch: pytest.MonkeyPatch, va
         config.load()
 
 
+def test_hosts_to_fetch_from_are_a_list_in_the_environment_and_in_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert config.load().fetch_allowed_hosts == ()
+    expected = ("sounds.lan:8080", "127.0.0.1:80", "[fd00::5]:443")
+    file = tmp_path / "legwork.toml"
+    file.write_text('fetch_allowed_hosts = ["Sounds.lan:8080", "127.0.0.1:80", "[fd00::5]:443"]\n')
+    monkeypatch.setenv("LEGWORK_CONFIG", str(file))
+    assert config.load().fetch_allowed_hosts == expected
+    monkeypatch.setenv("LEGWORK_FETCH_ALLOWED_HOSTS", "Sounds.lan:8080, 127.0.0.1:80,[FD00::5]:443")
+    assert config.load().fetch_allowed_hosts == expected
+
+
+@pytest.mark.parametrize("value", ["sounds.lan", "http://sounds.lan:80", "*:80", "sounds.lan:", "a b:1"])
+def test_a_host_to_fetch_from_has_a_port(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LEGWORK_FETCH_ALLOWED_HOSTS", value)
+    with pytest.raises(WrongConfig, match="fetch_allowed_hosts"):
+        config.load()
+
+
+def test_sounds_for_asterisk_lie_where_it_is_said_or_beside_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEGWORK_STATE_DIR", "/srv/state")
+    assert config.load().sounds == Path("/srv/state/media")
+    monkeypatch.setenv("LEGWORK_MEDIA_DIR", "/var/cache/legwork")
+    assert config.load().sounds == Path("/var/cache/legwork")
+
+
 def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEGWORK_SECRET_KEY", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")
     monkeypatch.setenv("LEGWORK_ARI_PASSWORD", "5d0c2e0b7a9f4c1e")

@@ -100,3 +100,24 @@ def test_a_voice_with_a_wrong_key_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     found, fix = outcome(doctor._voices(settings(voices="polly", aws_region="eu-west-1")))
     assert found.startswith("polly: Polly can not be used: ")
     assert "LEGWORK_VOICES=espeak" in fix
+
+
+@pytest.mark.parametrize(
+    ("formats", "found", "fix"),
+    [
+        ("wav mp3 vorbis", "sox reads WAV, MP3 and Ogg Vorbis", ""),
+        ("wav vorbis", "sox does not read mp3", "libsox-fmt-mp3"),
+        ("wav", "sox does not read mp3 and vorbis", "libsox-fmt-mp3"),
+        (None, "there is no sox", "apt-get install sox"),
+    ],
+)
+def test_what_converts_announcements_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formats: str | None, found: str, fix: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if formats is not None:
+        (tmp_path / "sox").write_text(f"#!/bin/sh\necho 'AUDIO FILE FORMATS: {formats}'\n")
+        (tmp_path / "sox").chmod(0o755)
+    said = outcome(doctor._sounds())
+    assert said[0] == found
+    assert fix in said[1]

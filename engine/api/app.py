@@ -1,50 +1,30 @@
 """The aiohttp application: who asks, what for, and the answer, worded by the dialect."""
 
-import secrets
-import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 import orjson
 import structlog
 from aiohttp import web
 
-from engine.accounts import Accounts
+from engine.api import upload
+from engine.api.answers import Api, Keep
 from engine.api.body import as_json, read
-from engine.api.dialect import Body, Dialect, Operation, Surroundings
-from engine.api.door import ACCOUNT, BODY, SECRET, Door, closed
+from engine.api.dialect import Body, Dialect, File, Operation, Surroundings
+from engine.api.door import ACCOUNT, BODY, SECRET, closed
 from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
-from engine.api.schedule import Schedule
 from engine.core.account import Account
-from engine.core.asks import (
-    Accepted,
-    Ask,
-    CdrByRequestId,
-    CdrRow,
-    CdrsByDate,
-    CdrStatistics,
-    LiveCallStatistics,
-    StartCall,
-    StartSpeech,
-)
+from engine.core.asks import Dialling
 from engine.core.idempotency import HEADER, REPLAYED, Answer, KeptAnswer, Key, key_of
-from engine.core.request import CallRequest, Limits, Side, speaking
-from engine.core.speech import Manner, Part
-from engine.core.sticky import paired
 from engine.counts import Counts
 from engine.errors import (
-    AgentUnavailable,
-    AsteriskAway,
-    DndListed,
     InvalidRequest,
     LockedOut,
     NotFound,
     Refusal,
     Unavailable,
 )
-from engine.media.speeches import Speeches
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
@@ -61,6 +41,7 @@ RETRY_LATER = (
     "not_owner",
     "draining",
     "voice_failed",
+    "converter_away",
 )
 
 log = structlog.get_logger()
@@ -78,116 +59,10 @@ class TooLarge(Refusal):
     code = "too_large"
 
 
-Keep = Callable[[Any], KeptAnswer]  # of what the request is answered with
-
-
-class Switch(Protocol):
-    """What the API needs of the switch."""
-
-    counts: Counts
-
-    @property
-    def ready(self) -> bool:
-        """Whether Asterisk can be told to dial."""
-
-    def on_the_line(self) -> tuple[int, int]:
-        """How many calls are on, and how many legs with a channel."""
-
-    def unavailable(self, request: CallRequest) -> Side | None:
-        """The first side of whose agents none is free and none may be waited for."""
-
-    async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
-        """Begin a call, committed with the answer that `keep` makes of its request id; that id."""
-
-
-class Studio(Protocol):
-    """What the API needs of the voices."""
-
-    async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
-        """The parts spoken, as a WAV. Raises `Unavailable`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Api:
-    """What stands behind the routes."""
-
-    accounts: Accounts
-    door: Door
-    store: Store
-    switch: Switch
-    limits: Limits
-    studio: Studio
-    speeches: Speeches
-    now: Callable[[], float] = time.time
-
-    async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
-        """What was asked for, within that account."""
-        account_id = account.account_id
-        match ask:
-            case StartCall():
-                return await self._start(account_id, ask, keep)
-            case StartSpeech():
-                return await self._speak(ask, keep)
-            case CdrByRequestId(request_id=request_id):
-                return await self._cdr(account_id, request_id)
-            case CdrsByDate(since=since, until=until, count=count, offset=offset):
-                return await self.store.cdrs_by_date(account_id, since=since, until=until, count=count, offset=offset)
-            case CdrStatistics():
-                return await self.store.dispositions(account_id)
-            case LiveCallStatistics():
-                return await self.store.live_kinds(account_id)
-            case _:
-                return await self.schedule.answer(account, ask, keep=keep)
-
-    async def _speak(self, ask: StartSpeech, keep: Keep | None) -> Accepted:
-        """Nobody is rung before what is to be said is there."""
-        sound = await self.studio.render(ask.parts, ask.manner)
-        speech = await self.speeches.keep(sound, times=ask.times)
-        try:
-            call_id = await self.switch.start(
-                speaking(ask.request, speech),
-                keep=(lambda call_id: keep(Accepted(call_id, ask.warnings))) if keep else None,
-            )
-        except BaseException:
-            self.speeches.drop(speech)
-            raise
-        return Accepted(call_id, ask.warnings)
-
-    async def _start(self, account_id: str, ask: StartCall, keep: Keep | None) -> str:
-        request = ask.request
-        for side in ask.dnd:
-            if await self.store.dnd_listed(account_id, [target.number for target in request.party(side).targets]):
-                raise DndListed(side)
-        if ask.sticky is not None:
-            agent_id = await self.store.sticky(account_id, ask.sticky.number)
-            request = paired(request, ask.sticky, agent_id)
-        if side_without := self.switch.unavailable(request):
-            raise AgentUnavailable(side_without)
-        if not ask.test:
-            return await self.switch.start(request, keep=keep)
-        await self.store.ping()
-        if not self.switch.ready:
-            raise AsteriskAway
-        return TEST + secrets.token_hex(TEST_BYTES)
-
-    async def _cdr(self, account_id: str, request_id: str) -> list[CdrRow]:
-        cdr = await self.store.cdr(request_id, account_id=account_id)
-        if cdr is not None:
-            return [cdr]
-        if await self.store.call(request_id, account_id=account_id) is None:
-            await self.schedule.one(account_id, request_id)
-        return []
-
-    @property
-    def schedule(self) -> Schedule:
-        """The accounts' callbacks."""
-        return Schedule(self.store.callbacks, self.accounts, self.limits, now=self.now)
-
-
 def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     """The application with every dialect's routes, `/healthz`, `/readyz` and `/metrics`."""
     dialects = tuple(dialects)
-    once = Once(lambda key: api.store.replay(key))
+    once, intake = Once(lambda key: api.store.replay(key)), upload.Intake()
     paths = {operation.path: dialect for dialect in dialects for operation in dialect.operations}
     door = closed(api.door, paths, open_paths=OPEN)
     app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(api.switch.counts, dialects), door])
@@ -196,31 +71,54 @@ def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     app.router.add_get("/metrics", _metrics(api))
     for dialect in dialects:
         for operation in dialect.operations:
-            app.router.add_route(operation.method, operation.path, _answering(api, once, operation))
+            answering = _answering(api, once, operation)
+            if operation.uploads:
+                answering = intake.bounded(answering)
+            app.router.add_route(operation.method, operation.path, answering)
     return app
 
 
 def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
         account = request[ACCOUNT]
-        body = request.get(BODY)
-        if body is None:
-            body = as_json(await read(request)) if request.method != "GET" else dict(request.query)
+        body = await _body_of(request, operation)
         body |= request.match_info
         around = Surroundings(account=account, routes=api.accounts.routes, limits=api.limits)
 
         def words(found: Any) -> Answer:
-            return Answer(200, orjson.dumps(operation.reply(found)).decode())
+            return Answer(operation.status, orjson.dumps(operation.reply(found)).decode())
 
         async def first(key: Key | None = None) -> Answer:
             ask = operation.parse(body, around)
-            assert operation.dials or not isinstance(ask, StartCall | StartSpeech)
+            assert isinstance(ask, Dialling)
             return words(await api.answer(account, ask, keep=_keeping(key, words)))
 
-        key = _key(request, account, body) if operation.dials else None
+        if not operation.dials:
+            ask = operation.parse(body, around)
+            assert not isinstance(ask, Dialling)
+            return _replied(operation, operation.reply(await api.answer(account, ask)))
+        key = _key(request, account, body)
         return _answered(await (first() if key is None else once.answer(key, first)))
 
     return answer
+
+
+async def _body_of(request: web.Request, operation: Operation) -> Body:
+    gathered: Body | None = request.get(BODY)
+    if gathered is not None:
+        return gathered
+    if operation.uploads:
+        return await upload.read(request)
+    if request.method == "GET" or (request.method == "DELETE" and not request.can_read_body):
+        return dict(request.query)
+    return as_json(await read(request))
+
+
+def _replied(operation: Operation, reply: Body | File) -> web.Response:
+    if isinstance(reply, File):
+        headers = {"X-Content-Type-Options": "nosniff"}
+        return web.Response(body=reply.content, content_type=reply.content_type, headers=headers)
+    return _response(operation.status, reply)
 
 
 def _key(request: web.Request, account: Account, body: Body) -> Key | None:

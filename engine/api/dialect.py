@@ -12,6 +12,14 @@ from engine.core.request import Limits
 Body = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A reply that is a file."""
+
+    content: bytes = field(repr=False)
+    content_type: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What a request is read against."""
@@ -26,14 +34,17 @@ class Operation:
     """One route. `parse` raises `InvalidRequest`; `reply` words the answer to what was asked.
 
     What stands in the path's braces is in the body under that name, and so is a GET's query.
-    One that `dials` asks for calls: it takes an idempotency key.
+    One that `dials` asks for calls: it takes an idempotency key. One that `uploads` takes a file: its body is that of
+    `upload.read`, unless the dialect gathers one, and only so many are answered at once.
     """
 
     method: str
     path: str
     parse: Callable[[Body, Surroundings], Ask]
-    reply: Callable[[Any], Body]
+    reply: Callable[[Any], Body | File]
     dials: bool = field(default=False, kw_only=True)
+    uploads: bool = field(default=False, kw_only=True)
+    status: int = field(default=200, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,8 @@ class Dialect:
     A request's body is a JSON object; with `gather` it is made of the pairs of names and values that stand in its
     query and its body, whether all of that could be read, and is there when the sender is identified. `known_by` is
     the field of an account's credential that `identify` names the account by; without it, it is the account's id.
-    `credential` is the dialect whose credential proves it, where that is not its own.
+    `credential` is the dialect whose credential proves it, where that is not its own. A `candid` one has words for who
+    is refused for an address, for being disabled, or with credentials of another dialect; it is named by `known_by`.
     """
 
     name: str
@@ -65,3 +77,4 @@ class Dialect:
     gather: Gather | None = None
     known_by: str = ""
     credential: str = ""
+    candid: bool = False

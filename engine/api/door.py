@@ -13,7 +13,7 @@ from engine.api.body import pairs
 from engine.api.dialect import Body, Dialect, Identity
 from engine.api.lockout import Lockout
 from engine.core.account import Account, Address, Network
-from engine.errors import Unauthorised, UnknownAccount
+from engine.errors import OtherAddress, Unauthorised
 
 ACCOUNT: web.RequestKey[Account] = web.RequestKey("account", Account)
 SECRET: web.RequestKey[str] = web.RequestKey("secret", str)  # what proved it
@@ -39,18 +39,27 @@ class Door:
 
     def admit(self, source: Address | None, identity: Identity, dialect: Dialect) -> Account:
         """The account that asks. Raises `Unauthorised`."""
+        whose = dialect.credential or dialect.name
+        name, secret, known_by = identity.account_id, identity.secret, dialect.known_by
         try:
-            account = self.accounts.authenticate(
-                dialect.credential or dialect.name, identity.account_id, identity.secret, known_by=dialect.known_by
-            )
-            if account.allowed_ips and not address.within(source, account.allowed_ips):
-                raise UnknownAccount
-        except Unauthorised:
+            if dialect.candid and (named := self.accounts.named(whose, name, known_by=known_by)) is not None:
+                _check_address(source, named)
+            account = self.accounts.authenticate(whose, name, secret, known_by=known_by)
+            _check_address(source, account)
+        except Unauthorised as exc:
             log.info("stranger refused", dialect=dialect.name, address=str(source))
             if self.lockout.note(source):
                 log.warning("address locked out", address=str(source))
+            if dialect.candid and not isinstance(exc, OtherAddress):
+                known = self.accounts.known_otherwise(whose, name, secret, known_by=known_by)
+                raise known or exc from None
             raise
         return account
+
+
+def _check_address(source: Address | None, account: Account) -> None:
+    if account.allowed_ips and not address.within(source, account.allowed_ips):
+        raise OtherAddress
 
 
 def closed(door: Door, dialects: Mapping[str, Dialect], *, open_paths: Collection[str]) -> Any:

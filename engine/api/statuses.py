@@ -9,7 +9,11 @@ STATUSES = {
     "not_found": 404,
     "in_flight": 409,
     "too_late": 409,
+    "of_the_file": 409,
+    "library_full": 409,
     "too_large": 413,
+    "unknown_sound": 415,
+    "mislabelled": 415,
     "key_reused": 422,
     "locked_out": 429,
     "over_capacity": 429,
@@ -20,6 +24,7 @@ STATUSES = {
     "not_owner": 503,
     "draining": 503,
     "voice_failed": 503,
+    "converter_away": 503,
 }
 
 

@@ -116,7 +116,55 @@ class ListCallbacks:
 
 
 CallbackAsk = ScheduleCallback | ChangeCallback | DeleteCallback | CallbackById | ListCallbacks
-Ask = StartCall | StartSpeech | CdrByRequestId | CdrsByDate | CdrStatistics | LiveCallStatistics | CallbackAsk
+
+
+@dataclass(frozen=True, slots=True)
+class ListAnnouncements:
+    """The account's announcements. Answered with a list of `AnnouncementRow`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayAnnouncement:
+    """What is heard under this id or number. Answered with a WAV."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadAnnouncement:
+    """Keep this sound. Answered with its `AnnouncementRow`.
+
+    `file_name` and `content_type` are what whoever sent it says of it, `name` is what it is to be called.
+    """
+
+    content: bytes = field(repr=False)
+    file_name: str = ""
+    content_type: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchAnnouncement:
+    """Fetch the sound at this URL, and keep it if it is of the kind that is taken `only`. Answered the same way."""
+
+    url: str
+    only: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAnnouncement:
+    """Delete the one with this id or number. Answered with the `AnnouncementRow` it had."""
+
+    name: str
+
+
+AnnouncementAsk = ListAnnouncements | PlayAnnouncement | UploadAnnouncement | FetchAnnouncement | DeleteAnnouncement
+CallAsk = StartCall | StartSpeech | CdrByRequestId | CdrsByDate | CdrStatistics | LiveCallStatistics
+Ask = CallAsk | CallbackAsk | AnnouncementAsk
+Dialling = StartCall | StartSpeech | ScheduleCallback  # somebody is rung, now or later
+
+# Of the store's `announcements`: id, number, name, seconds, source (file, upload), uploaded_at.
+AnnouncementRow = dict[str, Any]
 
 # A row of the store's `cdrs`, and its `legs`, rows of the store's `legs`; times are epoch seconds.
 CdrRow = dict[str, Any]

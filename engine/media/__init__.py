@@ -1,1 +1,1 @@
-"""Sound that is made here: texts spoken by the voices there are, cached, and put together."""
+"""What callers hear: voices and what they speak, announcements and the files Asterisk plays."""

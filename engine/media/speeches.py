@@ -14,7 +14,6 @@ from engine.core.call import Call
 from engine.core.request import Speech
 from engine.errors import Unavailable
 
-FOLDER = "speeches"
 NAME_BYTES = 8
 YOUNG_SECONDS = 60.0  # so long a speech may wait for its call
 READABLE = 0o640
@@ -23,10 +22,10 @@ log = structlog.get_logger()
 
 
 class Speeches:
-    """Files under the folder that Asterisk plays from. Their names are random: they tell nothing of what is said."""
+    """Files in a folder that Asterisk plays from. Their names are random: they tell nothing of what is said."""
 
-    def __init__(self, sounds_dir: Path) -> None:
-        self._folder = sounds_dir.absolute() / FOLDER
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
 
     async def keep(self, sound: bytes, *, times: int) -> Speech:
         """The WAV as something that can be played. Raises `Unavailable`."""

@@ -135,6 +135,10 @@ class Store:
         """All applied items: kind, account_id, id, body, and of an agent its `state` (log-ins, busy)."""
         return await self._named("applied")
 
+    async def disabled_accounts(self) -> list[Row]:
+        """The accounts that are not in the applied file any more: id, body."""
+        return await self._named("disabled_accounts")
+
     async def apply(self, items: list[Row]) -> None:
         """Put these items in place of those applied before, and tell running engines."""
         await self._named("apply", items)
@@ -179,6 +183,29 @@ class Store:
     async def delete_expired_pairs(self, count: int) -> int:
         """Delete up to so many sticky pairs whose time is over; how many."""
         return len(await self._named("delete_expired_pairs", count))
+
+    async def announcements(self, account_id: str) -> list[Row]:
+        """An account's announcements: id, number, name, seconds, source (file, upload), uploaded_at."""
+        return await self._named("announcements", account_id)
+
+    async def uploads(self, *, deleted_seconds: int) -> list[Row]:
+        """Every account's uploaded announcements, and those deleted (`deleted_at`) within so many seconds."""
+        return await self._named("uploads", deleted_seconds)
+
+    async def sound(self, account_id: str, announcement_id: str) -> bytes | None:
+        """The WAV of an uploaded announcement, None where there is none."""
+        return next((row["sound"] for row in await self._named("sound", account_id, announcement_id)), None)
+
+    async def add_announcement(
+        self, account_id: str, *, name: str, seconds: float, sound: bytes, most: int
+    ) -> Row | None:
+        """The new announcement, as `announcements` has it; None where the account has `most` of them already."""
+        added = await self._named("add_announcement", account_id, name, seconds, sound, most)
+        return next(iter(added), None)
+
+    async def delete_announcement(self, account_id: str, announcement_id: str) -> bool:
+        """Delete one that was uploaded; False where there is none."""
+        return bool(await self._named("delete_announcement", account_id, announcement_id))
 
     async def listen(self) -> AsyncIterator[str]:
         """Hints that something changed: what others notified, and an empty one first and every 5 s, for ever."""

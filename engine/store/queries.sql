@@ -265,6 +265,10 @@ FROM applied LEFT JOIN agent_states
     ON kind = 'agent' AND agent_states.account_id = applied.account_id AND agent_id = id
 WHERE enabled ORDER BY kind, applied.account_id, position, id
 
+-- name: disabled_accounts
+-- The accounts that were applied once, and are missing from the file now.
+SELECT id, body FROM applied WHERE kind = 'account' AND NOT enabled ORDER BY id
+
 -- name: apply
 -- Put the file's items in place of what was applied before; what is missing is disabled, not deleted.
 -- An agent that was logged in or out before stays so.
@@ -434,3 +438,51 @@ DELETE FROM callbacks WHERE request_id IN (
     LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 RETURNING request_id
+-- name: announcements
+-- An account's announcements: those of the accounts file in its order, then those uploaded.
+SELECT id, body->>'alias' AS number, regexp_replace(body->>'file', '^.*/', '') AS name,
+    (body->>'seconds')::double precision AS seconds, 'file' AS source, NULL::timestamptz AS uploaded_at, position
+FROM applied WHERE kind = 'announcement' AND account_id = $1 AND enabled AND body ? 'seconds'
+UNION ALL
+SELECT id, number::text, name, seconds, 'upload', uploaded_at, number
+FROM announcements WHERE account_id = $1 AND deleted_at IS NULL
+ORDER BY source, position, id
+
+-- name: uploads
+-- What was uploaded, whoever's, and what was deleted so lately that a call may still play it.
+SELECT account_id, id, number, seconds, deleted_at FROM announcements
+WHERE deleted_at IS NULL OR deleted_at > now() - make_interval(secs => $1)
+
+-- name: sound
+-- The sound of one that was uploaded.
+SELECT sound FROM announcements WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
+
+-- name: add_announcement
+-- Keep a sound under the account's next number that is nobody's name, and tell running engines; nothing where the
+-- account has as many as it may have. The counter's row makes one upload wait for the other.
+WITH taken AS (
+    SELECT unnest(ARRAY[id, body->>'alias']) AS name FROM applied WHERE kind = 'announcement' AND account_id = $1
+), counted AS (
+    INSERT INTO announcement_numbers AS known (account_id, last_number)
+    SELECT $1, min(number) FROM generate_series(1, 1 + (SELECT count(*) FROM taken)) AS number
+    WHERE number::text NOT IN (SELECT name FROM taken WHERE name IS NOT NULL)
+    ON CONFLICT (account_id) DO UPDATE SET last_number = (
+        SELECT min(number)
+        FROM generate_series(known.last_number + 1, known.last_number + 1 + (SELECT count(*) FROM taken)) AS number
+        WHERE number::text NOT IN (SELECT name FROM taken WHERE name IS NOT NULL)
+    )
+    RETURNING last_number
+), minted AS (
+    SELECT extract(epoch FROM now())::bigint || '_' || last_number || '.wav' AS id, last_number FROM counted
+)
+INSERT INTO announcements (account_id, id, number, name, seconds, sound, uploaded_at)
+SELECT $1, id, last_number, coalesce(nullif($2, ''), id), $3, $4, now() FROM minted
+WHERE (SELECT count(*) FROM announcements WHERE account_id = $1 AND deleted_at IS NULL) < $5
+RETURNING id, number::text AS number, name, seconds, 'upload' AS source, uploaded_at,
+    pg_notify('legwork', 'announcement ' || $1)
+
+-- name: delete_announcement
+-- Delete one that was uploaded, its sound at once, and tell running engines. Its number is not given again.
+UPDATE announcements SET deleted_at = now(), sound = ''
+WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
+RETURNING id, pg_notify('legwork', 'announcement ' || $1)

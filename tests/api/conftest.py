@@ -17,7 +17,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from engine.accounts import Accounts, fingerprint
-from engine.api.app import Api, Keep, build
+from engine.api.answers import Api, Keep
+from engine.api.app import build
 from engine.api.dialects import DIALECTS
 from engine.api.door import Door
 from engine.api.lockout import Lockout
@@ -28,6 +29,7 @@ from engine.core.speech import Manner, Part
 from engine.counts import Counts
 from engine.gate import Gate
 from engine.main import LINE_BYTES
+from engine.media.library import Library
 from engine.media.speeches import Speeches
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
@@ -43,6 +45,7 @@ __all__ = [
     "client",
     "clock",
     "database_url",
+    "library",
     "store",
     "studio",
     "switch",
@@ -58,6 +61,17 @@ ROUTE = {
     "id": "91",
     "position": 1,
     "body": {"prefix": "91", "endpoints": ["PJSIP/{number}@carrier"]},
+}
+ANNOUNCEMENT = {
+    "kind": "announcement",
+    "account_id": "account_1",
+    "id": "1610448604_87.wav",
+    "position": 2,
+    "body": {
+        "file": str(Path(__file__).parents[2] / "sounds/en/ring-tone.wav"),
+        "alias": "87",
+        "seconds": 2.0,
+    },
 }
 
 
@@ -125,7 +139,7 @@ class ClockDouble:
 
 
 def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
-    """An applied account with the auth `secret of NAME` and the Sarv token `token of NAME`."""
+    """An applied account with the auth `secret of NAME` and the Sarv tokens `token of NAME`, `voice token of NAME`."""
     body = {
         "name": name,
         "region": "IN",
@@ -144,10 +158,14 @@ def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dic
                 "user_id": USER_IDS.get(name, name),
                 "token_sha256": fingerprint(f"token of {name}"),
             },
+            "sarv_voice": {"username": f"user {name}", "token_sha256": fingerprint(f"voice token of {name}")},
         },
     }
     body |= more
     return {"kind": "account", "account_id": name, "id": name, "position": 0, "body": body}
+
+
+TEMPLATE_ID = "AN2222314c96"
 
 
 def template(item_id: str, text: str, *, approved: bool = True, account_id: str = "account_1") -> dict[str, Any]:
@@ -160,16 +178,15 @@ def template(item_id: str, text: str, *, approved: bool = True, account_id: str 
 async def accounts() -> Accounts:
     """What is applied."""
     accounts = Accounts()
-    accounts.replace(
-        [
-            account("account_1"),
-            account("account_2"),
-            account("elsewhere", allowed_ips=("192.0.2.0/24",)),
-            ROUTE,
-            *(template("AN2222314c96", "Your code is {otp}.", account_id=each) for each in ("account_1", "account_2")),
-        ]
-    )
+    accounts.replace(applied())
     return accounts
+
+
+def applied() -> list[dict[str, Any]]:
+    """Three accounts, one of them for another address, a route, an announcement of account_1, templates of two."""
+    elsewhere = account("elsewhere", allowed_ips=("192.0.2.0/24",))
+    templates = (template(TEMPLATE_ID, "Your code is {otp}.", account_id=each) for each in ("account_1", "account_2"))
+    return [account("account_1"), account("account_2"), elsewhere, ROUTE, ANNOUNCEMENT, *templates]
 
 
 @pytest_asyncio.fixture(loop_scope="function")
@@ -185,6 +202,12 @@ def studio() -> StudioDouble:
 
 
 @pytest.fixture
+def library(accounts: Accounts, store: Store, tmp_path: Path) -> Library:
+    """The uploaded announcements; nothing may be fetched."""
+    return Library(store, accounts, tmp_path / "media")
+
+
+@pytest.fixture
 def clock() -> ClockDouble:
     """The clock of the lock-out."""
     return ClockDouble()
@@ -194,9 +217,10 @@ def application(
     store: Any,
     switch: Any,
     door: Door,
+    library: Library | None = None,
     *,
-    studio: StudioDouble | None = None,
-    sounds_dir: Path = Path("/nonexistent"),
+    studio: Any = None,
+    speeches: Path = Path("/nonexistent"),
 ) -> web.Application:
     """The application as it is served."""
     api = Api(
@@ -205,8 +229,9 @@ def application(
         store=store,
         switch=switch,
         limits=Limits(ring_seconds=30, max_talk_seconds=7200),
+        library=library or Library(store, door.accounts, Path("/nonexistent")),
         studio=studio or StudioDouble(),
-        speeches=Speeches(sounds_dir),
+        speeches=Speeches(speeches),
     )
     return build(api, DIALECTS)
 
@@ -225,6 +250,7 @@ async def client(
     store: Store,
     switch: SwitchDouble,
     clock: ClockDouble,
+    library: Library,
     studio: StudioDouble,
     tmp_path: Path,
 ) -> AsyncIterator[Client]:
@@ -234,7 +260,7 @@ async def client(
         lockout=Lockout(LOCKOUT_PER_MINUTE, clock),
         trusted_proxies=(ip_network(PROXY),),
     )
-    app = application(store, switch, door, studio=studio, sounds_dir=tmp_path)
+    app = application(store, switch, door, library, studio=studio, speeches=tmp_path / "speeches")
     headers = {"account": "account_1", "auth": "secret of account_1"}
     async with TestClient(LongLines(app), headers=headers) as client:
         yield client

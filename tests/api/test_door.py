@@ -12,6 +12,7 @@ from yarl import URL
 
 from engine.accounts import Accounts, fingerprint
 from engine.api.app import OPEN
+from engine.api.dialects.sarv_voice import TEXTS as VOICE_TEXTS
 from engine.api.door import Door
 from engine.api.lockout import Lockout
 from engine.store.postgres import Store
@@ -21,18 +22,21 @@ from tests.api.conftest import (
     Client,
     SwitchDouble,
     application,
+    applied,
     client,
     clock,
     database_url,
+    library,
     store,
     studio,
     switch,
 )
 from tests.core.test_callback import callback_of
 from tests.dialects.sarv_document import MESSAGES
+from tests.media.files import sound
 from tests.store.test_store import ended, new_call, written
 
-__all__ = ["client", "clock", "database_url", "store", "studio", "switch"]
+__all__ = ["client", "clock", "database_url", "library", "store", "studio", "switch"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -68,22 +72,56 @@ SARV_STRANGERS = {
 }
 
 
+# And at the door of Sarv's voice API, whose document has more to say.
+VOICE_STRANGERS = {
+    "none": ({}, "001"),
+    "blank": ({"username": " ", "token": " "}, "002"),
+    "a token but no user": ({"token": "voice token of account_1"}, "001"),
+    "a user but a blank token": ({"username": "user account_1", "token": ""}, "002"),
+    "unknown user": ({"username": "nobody", "token": "voice token of account_1"}, "005"),
+    "wrong": ({"username": "user account_1", "token": "wrong"}, "005"),
+    "another account's token": ({"username": "user account_1", "token": "voice token of account_2"}, "005"),
+    "the fingerprint kept in its place": (
+        {"username": "user account_1", "token": fingerprint("voice token of account_1")},
+        "005",
+    ),
+    "not ASCII": ({"username": "user account_1", "token": "tokén"}, "005"),
+    "not from its addresses": ({"username": "user elsewhere", "token": "voice token of elsewhere"}, "003"),
+    "another dialect's name and secret": ({"username": "101", "token": "token of account_1"}, "004"),
+    "another dialect's secret": ({"username": "user account_1", "token": "secret of account_1"}, "004"),
+    "another dialect's secret of another account": ({"username": "101", "token": "token of account_2"}, "005"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How a route is asked, how another account than account_1 is answered, and whether it tells of ended calls."""
 
     body: dict[str, Any] | None
     another: int = 200
+    own: int = 200
+    path: str = ""  # asked for in the place of one with braces
+    file: bytes | None = None  # asked with, in the place of JSON
+    refused: bool = False
     tells: bool = False
     new: bool = False  # its answer is a new id each time
     sarv: bool = False
+    voice: bool = False
 
     def of(self, account: str) -> dict[str, Any]:
         """The request, as that account makes it."""
+        if self.voice:
+            proof = {"username": f"user {account}", "token": f"voice token of {account}"}
+            return {"params": {**(self.body or {}), **proof}, "headers": STRANGERS["none"]}
         if self.sarv:
             proof = {"user_id": USER_IDS[account], "token": f"token of {account}"}
             return {"params": {**(self.body or {}), **proof}, "headers": STRANGERS["none"]}
-        return {"json": self.body, "headers": {"account": account, "auth": f"secret of {account}"}}
+        return {**self.asked, "headers": {"account": account, "auth": f"secret of {account}"}}
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What it is asked with."""
+        return {"json": self.body} if self.file is None else {"data": self.file}
 
 
 CALL = {"agent_number": "919910000101", "caller_id": "15168148111", "destination_number": "919910000202"}
@@ -101,6 +139,8 @@ LATER = {
 }
 DAYS = {"start_call_date": "2023-07-07", "end_call_date": "2023-07-07"}
 SARV = Rule({"from": "9910000101", "to": "9910000202"}, new=True, sarv=True)
+VOICE = Rule({"announcement_path": "https://127.0.0.1/x.mp3"}, voice=True, refused=True)  # 007
+PLAYED = "/v1/announcements/1610448604_87.wav"
 
 # Everybody's, without an account: nothing else is.
 OPEN_ROUTES = {(method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz", "/metrics")}
@@ -111,7 +151,7 @@ CLOSED_ROUTES = {
     ("PATCH", "/api/callback"): Rule({"request_id": CALLBACK_ID}, another=404, tells=True),
     ("DELETE", "/api/callback"): Rule({"request_id": CALLBACK_ID}, another=404, tells=True),
     ("GET", "/v1/callbacks"): Rule(None, tells=True),
-    ("GET", "/v1/callbacks/{request_id}"): Rule(None, another=404, tells=True),
+    ("GET", "/v1/callbacks/{request_id}"): Rule(None, path=f"/v1/callbacks/{CALLBACK_ID}", another=404, tells=True),
     ("POST", "/api/get_cdr_by_request_id"): Rule({"request_id": REQUEST_ID}, another=404, tells=True),
     ("POST", "/api/get_cdr_by_date"): Rule(DAYS, tells=True),
     ("GET", "/api/get_cdr_statistics"): Rule(None, tells=True),
@@ -120,6 +160,12 @@ CLOSED_ROUTES = {
     ("GET", "/v2/clickToCall/para"): SARV,
     ("POST", "/clickToCall/v1/para"): SARV,
     ("GET", "/clickToCall/v1/para"): SARV,
+    ("POST", "/api/voice/upload_announcement.php"): VOICE,
+    ("GET", "/api/voice/upload_announcement.php"): VOICE,
+    ("POST", "/v1/announcements"): Rule(None, file=sound("mp3"), own=201, another=201, new=True),
+    ("GET", "/v1/announcements"): Rule(None, tells=True),
+    ("GET", "/v1/announcements/{name}"): Rule(None, path=PLAYED, another=404, tells=True),
+    ("DELETE", "/v1/announcements/{name}"): Rule(None, path=PLAYED, own=409, another=404, tells=True, refused=True),
 }
 
 
@@ -132,20 +178,23 @@ ROUTES = sorted(routes_of(application(None, SwitchDouble(), Door(accounts=Accoun
 CLOSED = [route for route in ROUTES if route not in OPEN_ROUTES]
 # A route without a rule is in both: the rule is missed first, and no stranger may be answered there either.
 OF_SARV = [route for route in CLOSED if CLOSED_ROUTES.get(route, SARV).sarv]
-OF_CPAAS = [route for route in CLOSED if not CLOSED_ROUTES.get(route, Rule(None)).sarv]
+OF_VOICE = [route for route in CLOSED if CLOSED_ROUTES.get(route, VOICE).voice]
+OF_CPAAS = [route for route in CLOSED if route not in OF_VOICE and not CLOSED_ROUTES.get(route, Rule(None)).sarv]
+
+
+async def ask(client: Client, route: tuple[str, str], **more: Any) -> tuple[int, str]:
+    """The status and the text of its answer."""
+    rule = CLOSED_ROUTES.get(route, Rule(None))
+    reply = await client.request(route[0], rule.path or route[1], **more)
+    return reply.status, (await reply.read()).decode(errors="replace")
 
 
 @pytest_asyncio.fixture(loop_scope="function", autouse=True)
 async def call_of_account_1(store: Store) -> None:
-    """One ended call and one callback, to be seen by one account only."""
+    """One ended call and one callback, to be seen by one account only; and what is applied is in the store, too."""
+    await store.apply(applied())
     await written(store, ended(new_call()))
     await store.callbacks.schedule(callback_of(CALLBACK_ID))
-
-
-def asked(route: tuple[str, str]) -> tuple[str, str]:
-    """The route's method, and its path to account_1's own."""
-    method, path = route
-    return method, path.replace("{request_id}", CALLBACK_ID)
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -163,10 +212,8 @@ async def test_every_rule_has_a_route() -> None:
 async def test_no_route_answers_a_stranger(
     client: Client, switch: SwitchDouble, route: tuple[str, str], who: str
 ) -> None:
-    method, path = asked(route)
-    reply = await client.request(method, path, json=CLOSED_ROUTES[route].body, headers=STRANGERS[who])
-    assert reply.status == 401
-    text = await reply.text()
+    status, text = await ask(client, route, **CLOSED_ROUTES[route].asked, headers=STRANGERS[who])
+    assert status == 401
     assert "account or auth is missing or wrong" in text
     assert REQUEST_ID not in text
     assert CALLBACK_ID not in text
@@ -187,6 +234,16 @@ async def test_no_route_of_sarv_answers_a_stranger(
     assert switch.started == []
 
 
+@pytest.mark.parametrize("who", VOICE_STRANGERS)
+@pytest.mark.parametrize("route", OF_VOICE)
+async def test_no_route_of_sarvs_voice_api_answers_a_stranger(client: Client, route: tuple[str, str], who: str) -> None:
+    proof, code = VOICE_STRANGERS[who]
+    asked = {**(CLOSED_ROUTES[route].body or {}), **proof}
+    reply = await client.request(*route, params=asked, headers=RIGHT)
+    assert reply.status == 200
+    assert await reply.json() == {"status": "error", "code": code, "desc": VOICE_TEXTS[code]}
+
+
 @pytest.mark.parametrize("route", OF_SARV)
 async def test_sarv_lets_in_whom_a_trusted_proxy_names(client: Client, route: tuple[str, str]) -> None:
     method, path = route
@@ -201,18 +258,17 @@ async def test_sarv_lets_in_whom_a_trusted_proxy_names(client: Client, route: tu
 
 @pytest.mark.parametrize("route", CLOSED)
 async def test_every_route_answers_its_own_account(client: Client, route: tuple[str, str]) -> None:
-    reply = await client.request(*asked(route), **CLOSED_ROUTES[route].of("account_1"))
-    text = await reply.text()
-    assert (reply.status, '"error"' in text) == (200, False), text
+    rule = CLOSED_ROUTES[route]
+    status, text = await ask(client, route, **rule.of("account_1"))
+    assert (status, '"error"' in text) == (rule.own, rule.refused), text
 
 
 @pytest.mark.parametrize("route", CLOSED)
 async def test_no_route_shows_an_account_what_is_anothers(client: Client, route: tuple[str, str]) -> None:
     rule = CLOSED_ROUTES[route]
-    before = await (await client.request(*asked(route), **rule.of("account_1"))).text()
-    reply = await client.request(*asked(route), **rule.of("account_2"))
-    assert reply.status == rule.another
-    text = await reply.text()
+    _, before = await ask(client, route, **rule.of("account_1"))
+    status, text = await ask(client, route, **rule.of("account_2"))
+    assert status == rule.another
     for of_account_1 in (REQUEST_ID, CALLBACK_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
     assert (text != before) == (rule.tells or rule.new)
@@ -220,7 +276,7 @@ async def test_no_route_shows_an_account_what_is_anothers(client: Client, route:
 
 @pytest.mark.parametrize("route", sorted(OPEN_ROUTES))
 async def test_an_open_route_tells_nothing_of_any_account(client: Client, route: tuple[str, str]) -> None:
-    reply = await client.request(*asked(route), headers=STRANGERS["none"])
+    reply = await client.request(*route, headers=STRANGERS["none"])
     text = await reply.text()
     assert reply.status == 200
     for of_account_1 in (REQUEST_ID, CALLBACK_ID, "919910000101", "account_1"):

@@ -99,6 +99,8 @@ class Watch:
             "~SECRET~": self.secret,
             "~USER~": settings()["SARV_USER_ID"],
             "~TOKEN~": settings()["SARV_TOKEN"],
+            "~VOICE_USER~": settings()["SARV_VOICE_USERNAME"],
+            "~VOICE_TOKEN~": settings()["SARV_VOICE_TOKEN"],
         }
 
     def fetched(self) -> bool:
@@ -203,7 +205,9 @@ def test_whatever_is_sent_nobody_else_is_dialled_nothing_is_fetched_and_nothing_
         assert not watch.fetched()
         lines = watch.logged()
         assert leaks(lines, watch.secret) == []
-        assert not [name for name in ("CPAAS_AUTH", "SARV_TOKEN") if settings()[name] in "\n".join(lines)]
+        assert not [
+            name for name in ("CPAAS_AUTH", "SARV_TOKEN", "SARV_VOICE_TOKEN") if settings()[name] in "\n".join(lines)
+        ]
         assert not [line for line in lines if '"level":"error"' in line]
         assert watch.invites.sent, "no call was placed: the fields were not what they are thought to be"
     assert {200, 400, 401, 404} <= statuses.keys(), statuses

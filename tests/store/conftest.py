@@ -15,7 +15,10 @@ from engine.store.postgres import Store
 from engine.store.spool import Spool
 from tests.live import lab
 
-TABLES = "applied, agent_states, calls, legs, cdrs, stops, idempotency_keys, sticky_pairs, callbacks"
+TABLES = (
+    "applied, agent_states, calls, legs, cdrs, stops, idempotency_keys, sticky_pairs, callbacks, announcements,"
+    " announcement_numbers"
+)
 
 
 def other_database(url: str, name: str) -> str:

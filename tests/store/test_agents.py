@@ -14,6 +14,7 @@ from engine.accounts import Accounts
 from engine.core.account import Agent
 from engine.gate import Gate
 from engine.main import _follow_hints
+from engine.media.library import Library
 from engine.store.connection import connect
 from engine.store.postgres import Store
 from tests.api.conftest import account
@@ -112,11 +113,14 @@ async def test_a_group_of_an_agent_that_is_gone_is_without_it() -> None:
     assert accounts.accounts["account_1"].groups == {"301": ("201",)}
 
 
-async def test_a_running_engine_sees_each_change_within_a_second(store: Store, database_url: str) -> None:
+async def test_a_running_engine_sees_each_change_within_a_second(
+    store: Store, database_url: str, tmp_path: Path
+) -> None:
     await store.apply([account("account_1"), agent("201"), agent("202"), group("301", ["201", "202"])])
     accounts = Accounts()
     switch = Mock()
-    following = asyncio.create_task(_follow_hints(store, accounts, Gate(accounts, store), switch))
+    library = Library(store, accounts, tmp_path)
+    following = asyncio.create_task(_follow_hints(store, library, Gate(accounts, store), switch))
     await asyncio.sleep(0.5)  # it listens, and has looked
     async with Store.open(database_url) as operator:
         for change in (

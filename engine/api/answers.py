@@ -1,0 +1,144 @@
+"""What stands behind the routes: whatever an account asks for is answered here, in the words of no vendor."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from engine.accounts import Accounts
+from engine.api.door import Door
+from engine.api.schedule import Schedule
+from engine.core.account import Account
+from engine.core.asks import (
+    Accepted,
+    AnnouncementAsk,
+    Ask,
+    CallbackAsk,
+    CdrByRequestId,
+    CdrRow,
+    CdrsByDate,
+    CdrStatistics,
+    LiveCallStatistics,
+    StartCall,
+    StartSpeech,
+)
+from engine.core.idempotency import KeptAnswer
+from engine.core.request import CallRequest, Limits, Side, speaking
+from engine.core.speech import Manner, Part
+from engine.core.sticky import paired
+from engine.counts import Counts
+from engine.errors import AgentUnavailable, AsteriskAway, DndListed
+from engine.media.library import Library
+from engine.media.speeches import Speeches
+from engine.store.postgres import Store
+
+TEST, TEST_BYTES = "test", 5  # the id of a call that was only tested: no other begins so
+
+Keep = Callable[[Any], KeptAnswer]  # of what the request is answered with
+
+
+class Switch(Protocol):
+    """What the API needs of the switch."""
+
+    counts: Counts
+
+    @property
+    def ready(self) -> bool:
+        """Whether Asterisk can be told to dial."""
+
+    def on_the_line(self) -> tuple[int, int]:
+        """How many calls are on, and how many legs with a channel."""
+
+    def unavailable(self, request: CallRequest) -> Side | None:
+        """The first side of whose agents none is free and none may be waited for."""
+
+    async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
+        """Begin a call, committed with the answer that `keep` makes of its request id; that id."""
+
+
+class Studio(Protocol):
+    """What the API needs of the voices."""
+
+    async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
+        """The parts spoken, as a WAV. Raises `Unavailable`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """What stands behind the routes."""
+
+    accounts: Accounts
+    door: Door
+    store: Store
+    switch: Switch
+    library: Library
+    limits: Limits
+    studio: Studio
+    speeches: Speeches
+    now: Callable[[], float] = time.time
+
+    async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
+        """What was asked for, within that account."""
+        if isinstance(ask, AnnouncementAsk):
+            return await self.library.answer(account, ask)
+        if isinstance(ask, CallbackAsk):
+            return await self.schedule.answer(account, ask, keep=keep)
+        account_id = account.account_id
+        match ask:
+            case StartCall():
+                return await self._start(account_id, ask, keep)
+            case StartSpeech():
+                return await self._speak(ask, keep)
+            case CdrByRequestId(request_id=request_id):
+                return await self._cdr(account_id, request_id)
+            case CdrsByDate(since=since, until=until, count=count, offset=offset):
+                return await self.store.cdrs_by_date(account_id, since=since, until=until, count=count, offset=offset)
+            case CdrStatistics():
+                return await self.store.dispositions(account_id)
+            case LiveCallStatistics():
+                return await self.store.live_kinds(account_id)
+
+    async def _speak(self, ask: StartSpeech, keep: Keep | None) -> Accepted:
+        """Nobody is rung before what is to be said is there."""
+        sound = await self.studio.render(ask.parts, ask.manner)
+        speech = await self.speeches.keep(sound, times=ask.times)
+        try:
+            call_id = await self.switch.start(
+                speaking(ask.request, speech),
+                keep=(lambda call_id: keep(Accepted(call_id, ask.warnings))) if keep else None,
+            )
+        except BaseException:
+            self.speeches.drop(speech)
+            raise
+        return Accepted(call_id, ask.warnings)
+
+    async def _start(self, account_id: str, ask: StartCall, keep: Keep | None) -> str:
+        request = ask.request
+        for side in ask.dnd:
+            if await self.store.dnd_listed(account_id, [target.number for target in request.party(side).targets]):
+                raise DndListed(side)
+        if ask.sticky is not None:
+            agent_id = await self.store.sticky(account_id, ask.sticky.number)
+            request = paired(request, ask.sticky, agent_id)
+        if side_without := self.switch.unavailable(request):
+            raise AgentUnavailable(side_without)
+        if not ask.test:
+            return await self.switch.start(request, keep=keep)
+        await self.store.ping()
+        if not self.switch.ready:
+            raise AsteriskAway
+        return TEST + secrets.token_hex(TEST_BYTES)
+
+    async def _cdr(self, account_id: str, request_id: str) -> list[CdrRow]:
+        cdr = await self.store.cdr(request_id, account_id=account_id)
+        if cdr is not None:
+            return [cdr]
+        if await self.store.call(request_id, account_id=account_id) is None:
+            await self.schedule.one(account_id, request_id)
+        return []
+
+    @property
+    def schedule(self) -> Schedule:
+        """The accounts' callbacks."""
+        return Schedule(self.store.callbacks, self.accounts, self.limits, now=self.now)

@@ -1,0 +1,203 @@
+"""An account's announcements: those of the accounts file, and those uploaded, which are files of each node.
+
+A sound lies in Postgres, so that any node's API takes it. Each node writes it into a folder of its own, from which its
+Asterisk plays it, at its start and whenever something changes.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Any
+
+from engine.accounts import Accounts
+from engine.core.account import Account
+from engine.core.asks import (
+    AnnouncementAsk,
+    AnnouncementRow,
+    DeleteAnnouncement,
+    FetchAnnouncement,
+    ListAnnouncements,
+    PlayAnnouncement,
+    UploadAnnouncement,
+)
+from engine.errors import LibraryFull, NotFound, OfTheFile, StoreAway, Unavailable, WrongConfig
+from engine.media.convert import convert
+from engine.media.fetch import Fetcher
+from engine.sound import PLAYABLE
+from engine.store.postgres import Row, Store
+from engine.trouble import Trouble
+
+MOST = 1000  # of an account
+NAME_LENGTH = 100
+AT_ONCE = 2  # conversions: the other processor is for calls
+# Longer than any call: what is deleted while a call may still play it stays a file until then.
+DELETED_SECONDS = 30 * 3600
+PART, PART_SECONDS = ".part", 3600  # of a file that is being written, unless its engine died
+ENTERED, READABLE = 0o755, 0o644
+
+
+@dataclass(slots=True)
+class Library:
+    """What is uploaded of every account, in the store, in this node's `folder`, and known to its accounts."""
+
+    store: Store
+    accounts: Accounts
+    folder: Path
+    fetcher: Fetcher = field(default_factory=Fetcher)
+    _converting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _seen: list[Row] | None = None
+    _looks: int = 0
+    _newest: int = 0
+    _unwritten: Trouble = field(default_factory=lambda: Trouble("uploaded announcements can not be played here"))
+
+    def __post_init__(self) -> None:
+        if not PLAYABLE.fullmatch(str(self.folder)):
+            raise WrongConfig(
+                f"{self.folder}: a path that Asterisk is given has only letters, digits and / . _ - in it"
+            )
+
+    async def answer(self, account: Account, ask: AnnouncementAsk) -> Any:
+        """What was asked for, within that account. Raises `Refusal`."""
+        match ask:
+            case ListAnnouncements():
+                return await self.store.announcements(account.account_id)
+            case PlayAnnouncement(name=name):
+                return await self._play(account, name)
+            case UploadAnnouncement(content=content, file_name=file_name, content_type=content_type, name=name):
+                return await self._add(account, content, name or file_name, file_name, content_type)
+            case FetchAnnouncement(url=url, only=only):
+                found = await self.fetcher.fetch(url)
+                return await self._add(account, found.content, found.name, found.name, found.content_type, only=only)
+            case DeleteAnnouncement(name=name):
+                return await self._delete(account, name)
+
+    async def refresh(self) -> None:
+        """Take over what is applied and uploaded now. Raises `StoreAway`, `WrongConfig`.
+
+        What can not be written here is unknown here, so that nobody is played silence.
+        """
+        self._looks += 1
+        look = self._looks
+        applied, disabled = await self.store.applied(), await self.store.disabled_accounts()
+        uploads = await self._files()
+        if look > self._newest:  # else a later look has been quicker: whatever changed since then has a hint of its own
+            self._newest = look
+            items = [*map(self._item, uploads), *applied]  # those of the accounts file come last, and win
+            self.accounts.replace(items, disabled=disabled)
+
+    async def _files(self) -> list[Row]:
+        """What is uploaded and is a file here; when that has changed, files are written and removed first."""
+        rows = await self.store.uploads(deleted_seconds=DELETED_SECONDS)
+        if rows != self._seen:
+            # The folder first, then the rows: a file that is there by then has had its row before.
+            there = await asyncio.to_thread(_listed, self.folder)
+            rows = await self.store.uploads(deleted_seconds=DELETED_SECONDS)
+            try:
+                for row in rows:
+                    if row["deleted_at"] is None and self._file(row) not in there:
+                        await self._write(row)
+                await asyncio.to_thread(_remove, there - {self._file(row) for row in rows})
+            except OSError as exc:
+                self._unwritten.goes_on(error=str(exc))
+                return [row for row in rows if row["deleted_at"] is None and self._file(row) in there]
+            self._unwritten.is_over()
+            self._seen = rows
+        return [row for row in rows if row["deleted_at"] is None]
+
+    async def _play(self, account: Account, name: str) -> bytes:
+        known = account.announcements.get(name)
+        if known is None:
+            raise NotFound("there is no such announcement")
+        try:
+            return await asyncio.to_thread(Path(known.media.removeprefix("sound:") + ".wav").read_bytes)
+        except OSError as exc:
+            raise Unavailable("this announcement can not be read on this node") from exc
+
+    async def _add(
+        self, account: Account, content: bytes, name: str, file_name: str, content_type: str, *, only: str = ""
+    ) -> AnnouncementRow:
+        async with self._converting:
+            sound = await convert(content, name=file_name, content_type=content_type, only=only)
+        row = await self.store.add_announcement(
+            account.account_id, name=_shown(name), seconds=sound.seconds, sound=sound.wav, most=MOST
+        )
+        if row is None:
+            raise LibraryFull
+        await self._known()
+        return row
+
+    async def _delete(self, account: Account, name: str) -> AnnouncementRow:
+        rows = await self.store.announcements(account.account_id)
+        row = next((row for row in rows if name in (row["id"], row["number"] or row["id"])), None)
+        if row is None:
+            raise NotFound("there is no such announcement")
+        if row["source"] == "file":
+            raise OfTheFile
+        if not await self.store.delete_announcement(account.account_id, row["id"]):
+            raise NotFound("there is no such announcement")
+        await self._known()
+        return row
+
+    async def _known(self) -> None:
+        """Let whoever asked use it at once: here it is known before the answer, elsewhere a moment later."""
+        with suppress(StoreAway, WrongConfig):  # what was asked for is done; the next look says what is wrong
+            await self.refresh()
+
+    def _file(self, row: Row) -> Path:
+        return self.folder / str(row["account_id"]) / str(row["id"])
+
+    def _item(self, row: Row) -> Row:
+        """As if it stood in the accounts file."""
+        body = {"file": str(self._file(row)), "seconds": row["seconds"], "alias": str(row["number"])}
+        return {"kind": "announcement", "account_id": row["account_id"], "id": row["id"], "body": body}
+
+    async def _write(self, row: Row) -> None:
+        sound = await self.store.sound(row["account_id"], row["id"])
+        if sound is not None:  # else it has been deleted meanwhile
+            await asyncio.to_thread(_write, self._file(row), sound)
+
+
+def _shown(name: str) -> str:
+    """A name as it is shown to people, never used as one of a file."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(letter for letter in last if letter.isprintable()).strip()[:NAME_LENGTH]
+
+
+def _listed(folder: Path) -> set[Path]:
+    """The files there, without those that are being written now."""
+    return {path for path in folder.glob("*/*") if not path.name.endswith(PART) or _is_left_over(path)}
+
+
+def _is_left_over(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > PART_SECONDS
+    except OSError:  # it is whole now
+        return False
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """The file, whole or not at all, even if the power fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for ours in (path.parent.parent, path.parent):
+        ours.chmod(ENTERED)  # whatever our umask is: who may read is for the folder above to say
+    number, part = mkstemp(dir=path.parent, suffix=PART)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(number)
+        os.chmod(part, READABLE)
+        os.replace(part, path)
+    except OSError:
+        os.unlink(part)  # on a full disk each look would leave one
+        raise
