@@ -9,6 +9,7 @@ import wave
 from collections.abc import AsyncIterator, Iterator
 from io import BytesIO
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import aiohttp
@@ -212,6 +213,40 @@ async def test_what_is_no_upload_is_refused(client: Client, data: bytes, headers
         error = (await reply.json())["error"]
         assert reply.status in (400, 415), error
     assert re.search(message, error["message"])
+
+
+FORM = (
+    b'--B\r\nContent-Disposition: form-data; name="name"\r\n\r\nhello\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="file"; filename="x.mp3"\r\nContent-Type: audio/mpeg\r\n\r\n'
+    + MP3[:300]
+    + b"\r\n--B--\r\n"
+)
+SPLINTERS = (b"\r\n", b"--B", b"\0", b"\xff", b";", b'"', b"filename*=utf-8''x%ff", b"Content-Length: 5\r\n")
+ENCODINGS = (b"Content-Transfer-Encoding: base64\r\n", b"Content-Encoding: gzip\r\n")
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionHeader")
+@pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionParam")
+async def test_a_broken_form_is_refused_and_nothing_else(client: Client) -> None:
+    random, seen = Random(5), set()
+    for _ in range(400):
+        broken = bytearray(FORM)
+        for _ in range(random.randint(1, 6)):
+            at = random.randrange(min(len(broken), 230) or 1)
+            match random.randrange(4):
+                case 0:
+                    broken[at : at + 1] = bytes([random.randrange(256)])
+                case 1:
+                    del broken[at : at + random.randrange(20)]
+                case 2:
+                    broken[at:at] = random.choice(SPLINTERS + ENCODINGS)
+                case 3:
+                    del broken[at + random.randrange(400) :]
+        async with client.post(
+            PATH, data=bytes(broken), headers={"Content-Type": "multipart/form-data; boundary=B"}
+        ) as reply:
+            seen.add(reply.status)
+    assert seen == {400, 415}
 
 
 async def test_a_form_with_two_files_or_much_besides_is_refused(client: Client) -> None:
