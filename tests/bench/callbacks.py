@@ -1,4 +1,4 @@
-"""A thousand callbacks on two engines, one of them killed half-way: `.venv/bin/python tests/bench/callbacks.py --help`."""
+"""A thousand callbacks on two engines, one of them killed: `.venv/bin/python tests/bench/callbacks.py --help`."""
 
 import argparse
 import asyncio
@@ -55,9 +55,7 @@ async def measure(lab: Lab, *, count: int, seconds: int, kill: bool) -> int:
     try:
         async with lab.api() as api:
             first = int(time.time() + count / SCHEDULED_A_SECOND) + 5
-            say(
-                f"scheduling {count} callbacks for {seconds} seconds from {datetime.fromtimestamp(first, UTC):%H:%M:%S} UTC"
-            )
+            say(f"scheduling {count} callbacks for {seconds} s from {datetime.fromtimestamp(first, UTC):%H:%M:%S} UTC")
 
             async def ask(turn: int) -> str:
                 agent, due_at = f"9199100{turn % 1000:03}20", float(first + turn * seconds // count)
@@ -115,9 +113,8 @@ def report(plan: Plan, wire: Wire, outcomes: Counter[str], *, failed: list[str])
             invited.setdefault(message.first_line.removeprefix("INVITE sip:").partition("@")[0], message.at)
     rung = Counter(wire.dialled(agent) for agent, _ in plan.due.values())
     late = {each: invited[agent] - due_at for each, (agent, due_at) in plan.due.items() if agent in invited}
-    left = [
-        each for each, (_, due_at) in plan.due.items() if plan.killed_at - CLAIM_SECONDS < due_at < plan.killed_at + 1
-    ]
+    about = (plan.killed_at - CLAIM_SECONDS, plan.killed_at + 1)
+    left = [each for each, (_, due_at) in plan.due.items() if about[0] < due_at < about[1]]
     usual = [seconds for each, seconds in late.items() if each not in left]
     for what, count in (outcomes + Counter(failed)).items():
         print(f"      {count} times {what}")
