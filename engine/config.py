@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     media_dir: Path | None = Field(
         None, description="sounds for Asterisk, whose user has to read it; else in state_dir"
     )
+    speech_dir: Path | None = Field(None, description="what is spoken in live calls; else in media_dir")
     fetch_allowed_hosts: Hosts = Field((), description="host:port that files may be fetched from, private or by http")
     fetch_http: bool = Field(False, description="files may be fetched by http from any public host")
     secret_key: SecretStr = Field(SecretStr(""), description="seals what is read again; else state_dir/secret.key does")
@@ -88,6 +89,11 @@ class Settings(BaseSettings):
     def sounds(self) -> Path:
         """The folder of sounds that this node makes for its Asterisk."""
         return (self.media_dir or self.state_dir / "media").absolute()
+
+    @property
+    def speeches(self) -> Path:
+        """The folder of what is spoken in this node's live calls."""
+        return (self.speech_dir or self.sounds / "speeches").absolute()
 
     @property
     def seal(self) -> Seal:

@@ -89,7 +89,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, number)
         async with asyncio.TaskGroup() as tasks:
-            speeches = Speeches(settings.sounds / "speeches")
+            speeches = Speeches(settings.speeches)
             switch = Switch(ari, store, tasks, node=settings.node, gate=gate, ended=speeches.forget)
             door = Door(
                 accounts=accounts,

@@ -5,13 +5,11 @@ Asterisk plays it, at its start and whenever something changes.
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
 
 from engine.accounts import Accounts
@@ -26,6 +24,7 @@ from engine.core.asks import (
     UploadAnnouncement,
 )
 from engine.errors import LibraryFull, NotFound, OfTheFile, StoreAway, Unavailable, WrongConfig
+from engine.media import folder as files
 from engine.media.convert import convert
 from engine.media.fetch import Fetcher
 from engine.sound import PLAYABLE
@@ -37,8 +36,7 @@ NAME_LENGTH = 100
 AT_ONCE = 2  # conversions: the other processor is for calls
 # Longer than any call: what is deleted while a call may still play it stays a file until then.
 DELETED_SECONDS = 30 * 3600
-PART, PART_SECONDS = ".part", 3600  # of a file that is being written, unless its engine died
-ENTERED, READABLE = 0o755, 0o644
+PART_SECONDS = 3600  # an engine that wrote a file for so long has died
 
 
 @dataclass(slots=True)
@@ -159,7 +157,7 @@ class Library:
     async def _write(self, row: Row) -> None:
         sound = await self.store.sound(row["account_id"], row["id"])
         if sound is not None:  # else it has been deleted meanwhile
-            await asyncio.to_thread(_write, self._file(row), sound)
+            await asyncio.to_thread(files.write, self._file(row), sound)
 
 
 def _shown(name: str) -> str:
@@ -170,7 +168,7 @@ def _shown(name: str) -> str:
 
 def _listed(folder: Path) -> set[Path]:
     """The files there, without those that are being written now."""
-    return {path for path in folder.glob("*/*") if not path.name.endswith(PART) or _is_left_over(path)}
+    return {path for path in folder.glob("*/*") if not path.name.endswith(files.PART) or _is_left_over(path)}
 
 
 def _is_left_over(path: Path) -> bool:
@@ -183,21 +181,3 @@ def _is_left_over(path: Path) -> bool:
 def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The file, whole or not at all, even if the power fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for ours in (path.parent.parent, path.parent):
-        ours.chmod(ENTERED)  # whatever our umask is: who may read is for the folder above to say
-    number, part = mkstemp(dir=path.parent, suffix=PART)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(number)
-        os.chmod(part, READABLE)
-        os.replace(part, path)
-    except OSError:
-        os.unlink(part)  # on a full disk each look would leave one
-        raise

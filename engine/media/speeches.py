@@ -12,11 +12,12 @@ import structlog
 
 from engine.core.call import Call
 from engine.core.request import Speech
-from engine.errors import Unavailable
+from engine.errors import Unavailable, WrongConfig
+from engine.media import folder
+from engine.sound import PLAYABLE
 
 NAME_BYTES = 8
 YOUNG_SECONDS = 60.0  # so long a speech may wait for its call
-READABLE = 0o640
 
 log = structlog.get_logger()
 
@@ -24,14 +25,17 @@ log = structlog.get_logger()
 class Speeches:
     """Files in a folder that Asterisk plays from. Their names are random: they tell nothing of what is said."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.absolute()
+    def __init__(self, kept_in: Path) -> None:
+        self._folder = kept_in.absolute()
+        if not PLAYABLE.fullmatch(str(self._folder)):
+            where = f"LEGWORK_SPEECH_DIR {self._folder}"
+            raise WrongConfig(f"{where}: a path that Asterisk is given has only letters, digits and / . _ - in it")
 
     async def keep(self, sound: bytes, *, times: int) -> Speech:
         """The WAV as something that can be played. Raises `Unavailable`."""
         file = self._folder / f"{secrets.token_hex(NAME_BYTES)}.wav"
         try:
-            await asyncio.to_thread(_write, file, sound)
+            await asyncio.to_thread(folder.write, file, sound)
         except OSError as exc:
             log.error("speech not kept", error=str(exc))
             raise Unavailable from exc
@@ -41,7 +45,10 @@ class Speeches:
 
     def drop(self, speech: Speech) -> None:
         """Nobody hears it any more."""
-        Path(f"{speech.media.removeprefix('sound:')}.wav").unlink(missing_ok=True)
+        try:
+            Path(f"{speech.media.removeprefix('sound:')}.wav").unlink(missing_ok=True)
+        except OSError as exc:
+            log.error("speech not dropped", error=str(exc))
 
     def forget(self, call: Call) -> None:
         """The call is over."""
@@ -56,15 +63,9 @@ class Speeches:
             log.warning("speeches of no call dropped", speeches=dropped)
 
 
-def _write(file: Path, sound: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=READABLE, exist_ok=False)
-    file.write_bytes(sound)
-
-
-def _sweep(folder: Path, names: Collection[str]) -> int:
+def _sweep(kept_in: Path, names: Collection[str]) -> int:
     oldest = time.time() - YOUNG_SECONDS
-    left = [file for file in folder.glob("*.wav") if file.stem not in names and file.stat().st_mtime < oldest]
+    left = [file for file in kept_in.glob("*.*") if file.stem not in names and file.stat().st_mtime < oldest]
     for file in left:
         file.unlink(missing_ok=True)
     return len(left)

@@ -132,3 +132,32 @@ async def test_what_comes_due_while_the_engine_is_dead_is_rung_when_it_is_back(a
     assert (await api.cdr(request_id))["dial_status"] == "ANSWER"
     wire.close()
     assert [wire.dialled(each) for each in (agent, destination)] == [1, 1]
+
+
+async def test_two_hundred_changed_or_deleted_at_the_due_instant_are_that_or_rung_once_never_both(api: Api) -> None:
+    """The agents are busy (row 20), each has a number of its own: one INVITE is one call."""
+    wire, due_at = Wire.open(), seconds_ahead(6)
+    agents = [f"9199100{line:03}20" for line in range(200)]
+    ids = [await schedule(api, due_at, agent, number("60")) for agent in agents]
+    later = datetime.fromtimestamp(due_at + 7 * 86400, ZoneInfo(ZONE)).strftime("%Y-%m-%d %H:%M:%S")
+
+    async def strike(place: int) -> int:
+        await asyncio.sleep(due_at + 0.0005 * place - 0.03 - time.time())  # it takes some 50 ms until all are fired
+        method, body = ("DELETE", {}) if place % 2 else ("PATCH", {"scheduled_at": later})
+        request = {"request_id": ids[place], **body}
+        async with api.http.request(method, f"{api.url}/api/callback", json=request) as reply:
+            return reply.status
+
+    statuses = await asyncio.gather(*(strike(place) for place in range(len(ids))))
+    await asyncio.sleep(4)
+    wire.close()
+    states = [await state(api, each) for each in ids]
+    for place, (status, agent) in enumerate(zip(statuses, agents, strict=True)):
+        settled = ("deleted" if place % 2 else "scheduled") if status == 200 else "fired"
+        assert (status in (200, 409), states[place]) == (True, settled), place
+        assert wire.dialled(agent) == (status == 409), place
+    print(f"{statuses.count(200)} changed or deleted, {statuses.count(409)} rung")
+    for place, status in enumerate(statuses):
+        if status == 200 and place % 2 == 0:
+            async with api.http.delete(f"{api.url}/api/callback", json={"request_id": ids[place]}) as reply:
+                assert reply.status == 200
