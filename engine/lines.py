@@ -13,6 +13,7 @@ from engine.clock import AlarmClock
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.call import PAUSE, RING, Call
+from engine.core.flows.announce import SILENCE, SPEECH
 from engine.core.reconcile import UP
 from engine.core.request import Side
 from engine.counts import Counts
@@ -21,6 +22,9 @@ from engine.gate import Gate
 from engine.line import Line, Node
 from engine.staff import Staff
 from engine.store.postgres import Store
+
+# Deadlines by which something is to be heard of Asterisk, by their beginnings.
+HEARD = (RING, PAUSE, SPEECH, SILENCE)
 
 log = structlog.get_logger()
 
@@ -149,8 +153,9 @@ class Lines:
             return
         now, wait_seconds = time.time(), 0.0
         for event in line.call.due(now):
-            # One that rings may have been answered: what is not read yet will tell. Nobody can be rung by the deaf.
-            deaf_seconds = self._ari.deaf_seconds if event.name.startswith((RING, PAUSE)) else 0.0
+            # One that rings may have been answered, what is played may be over: what is not read yet will tell.
+            # Nobody can be rung by the deaf.
+            deaf_seconds = self._ari.deaf_seconds if event.name.startswith(HEARD) else 0.0
             wait_seconds = max(wait_seconds, deaf_seconds)
             if not deaf_seconds:
                 line.note(event, arrived=time.monotonic())

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from engine.core.call import Call
 
 INTERRUPTED = "interrupted"  # why a leg is given up whose dial got no answer
+UNPLAYABLE = "unplayable"  # why a call ends whose speech Asterisk does not play
 # Names of deadlines: do this again, as Asterisk did not answer.
 HANGUP = "hangup:"
 UNMUTE = "unmute:"
@@ -46,6 +47,8 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
             return []
         case _ if status in GONE:  # the leg's end is on its way
             return []
+        case c.Play() if status and call.request.speech is not None and call.still(command):
+            return call.release(UNPLAYABLE)  # there is nothing else to be heard
         case c.Hangup(leg=name) if not call.legs[name].over:
             call.deadlines[HANGUP + name] = call.now + AGAIN_SECONDS
             return []

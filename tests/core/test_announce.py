@@ -87,6 +87,13 @@ def test_neither_does_an_end_that_nobody_tells() -> None:
     assert ended(call, 116.1).heard_seconds == 4.0
 
 
+@pytest.mark.parametrize(("status", "ends"), [(500, True), (409, True), (404, False), (0, False)])
+def test_what_asterisk_refuses_to_play_ends_the_call_unless_the_leg_is_gone(status: int, ends: bool) -> None:
+    """No answer is none: it may have been heard, and is waited for."""
+    call = answered()
+    assert (call.note(e.Refused(command=play(1), status=status, at=110.1)) == [HANGUP]) == ends
+
+
 def test_after_a_restart_it_is_played_from_its_beginning() -> None:
     before = answered(times=2)
     before.note(e.Played(leg="b1", playback=1, at=114))

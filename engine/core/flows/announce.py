@@ -6,6 +6,7 @@ from engine.core.commands import Command, SaveIntent
 from engine.core.events import Answered, Created, DeadlinePassed, Ended, Event, Missed, NotPlaced, Played, TakenBack
 from engine.core.leg import Leg
 from engine.core.reach import reach, won
+from engine.core.refused import UNPLAYABLE
 from engine.core.request import Speech
 
 SPEECH = "speech"  # the deadline by which Asterisk has to have told that the speech was played
@@ -13,7 +14,6 @@ SILENCE = "silence"  # the deadline by which the end has to come of a leg to whi
 SLACK_SECONDS = 0.5  # how much sooner than its length a speech that was played whole may be over
 LATE_SECONDS = 2.0
 ANNOUNCED = "announced"
-UNPLAYABLE = "unplayable"
 
 
 def start(call: Call) -> list[Command]:
