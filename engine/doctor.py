@@ -36,6 +36,7 @@ LISTENS = "0A"
 MODULES = ("res_stasis", "res_ari_channels", "res_ari_bridges", "chan_pjsip", "bridge_softmix", "bridge_simple")
 POSTGRES = 14
 CLOCK_SECONDS = 2.0
+ENTERED_BY_OTHERS = 0o011  # the group, or anybody
 FIXES = {
     "polly": "check the AWS key and LEGWORK_AWS_REGION, or set LEGWORK_VOICES=espeak",
     "espeak": "apt-get install espeak-ng sox",
@@ -79,6 +80,7 @@ async def examine(settings: Settings) -> list[Finding]:
             "time zones": _zones,
             "voices": lambda: _voices(settings),
             "sounds": _sounds,
+            "their folders": lambda: _folders(settings),
             "disk": lambda: _disk(settings.state_dir),
             "spool": lambda: _spool(settings.state_dir),
             "engine": lambda: _engine(settings),
@@ -217,6 +219,17 @@ async def _voices(settings: Settings) -> str:
         except VoiceFailed as exc:
             raise Failed(f"{voice.name}: {exc.message}", FIXES[voice.name]) from exc
     return ", then ".join(voice.name for voice in voices)
+
+
+async def _folders(settings: Settings) -> str:
+    """Asterisk has to enter the folders it plays from, by its group if not as anybody; root's are root's to know."""
+    for name, folder in (("LEGWORK_MEDIA_DIR", settings.sounds), ("LEGWORK_SPEECH_DIR", settings.speeches)):
+        for part in (folder, *folder.parents):
+            found = part.stat() if part.is_dir() else None
+            if found and found.st_uid and not found.st_mode & ENTERED_BY_OTHERS:
+                fix = f"let {name} name a folder that Asterisk's group may enter, as systemd/legwork.service does"
+                raise Failed(f"{folder}: only its owner may enter {part}", fix)
+    return f"{settings.sounds}, {settings.speeches}"
 
 
 async def _sounds() -> str:

@@ -65,13 +65,8 @@ class Gate:
         attempt = _attempt(request, leg.number, leg.caller_id, leg.side)
         return permit.verdict(attempt, self._moment(account))
 
-    async def admit(self, call: Call, *, live_calls: int) -> None:
-        """Return when the call may begin, in its turn. Raises `Refusal`; `leave` is due in either case.
-
-        Nothing is waited for where the account has no cap and there is room. Requests are counted in Postgres and
-        those without a row yet here, so that many at once do not exceed a cap; one that is being refused may count.
-        """
-        request = call.request
+    def check(self, request: CallRequest, *, live_calls: int) -> tuple[Account, list[Attempt]]:
+        """Whose it is and whom it is for, if that may be dialled now but for what is counted. Raises `Refusal`."""
         account = self.accounts.accounts.get(request.account_id)
         if account is None:
             raise Unauthorised
@@ -81,6 +76,16 @@ class Gate:
         attempts = [_attempt(request, target.number, shown, "customer") for target in request.customer.targets]
         live_calls += self._waiting[account.account_id]
         _refuse_all(attempts, replace(self._moment(account), live_calls=live_calls), request)
+        return account, attempts
+
+    async def admit(self, call: Call, *, live_calls: int) -> None:
+        """Return when the call may begin, in its turn. Raises `Refusal`; `leave` is due in either case.
+
+        Nothing is waited for where the account has no cap and there is room. Requests are counted in Postgres and
+        those without a row yet here, so that many at once do not exceed a cap; one that is being refused may count.
+        """
+        request = call.request
+        account, attempts = self.check(request, live_calls=live_calls)
         self._waiting[account.account_id] += 1
         try:
             if account.capped:

@@ -111,6 +111,11 @@ class Switch:
         finally:
             self._gate.leave(asking)
 
+    def check(self, request: CallRequest) -> None:
+        """Return if such a call may begin now, as far as can be said at once. Raises `Refusal`."""
+        self._require_ready()
+        self._gate.check(request, live_calls=self.live_calls(request.account_id))
+
     def _require_ready(self) -> None:
         if not self.ready:
             raise Draining if self.draining else AsteriskAway if self._store.writer.lock.ours else NotOwner

@@ -1,6 +1,7 @@
 """What the doctor sees of open ports and of ARI's password."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Coroutine
 from ipaddress import ip_address
@@ -16,7 +17,7 @@ HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrn
 TAIL = "00000000:00000000 00:00000000 00000000     0        0 1 1 0000000000000000 100 0 0 10 0\n"
 
 
-def settings(**values: str) -> Settings:
+def settings(**values: object) -> Settings:
     return Settings.model_validate({"ari_url": "http://127.0.0.1:8088", **values})
 
 
@@ -121,3 +122,20 @@ def test_what_converts_announcements_is_looked_for(
     said = outcome(doctor._sounds())
     assert said[0] == found
     assert fix in said[1]
+
+
+def test_folders_that_asterisk_can_not_enter_are_told(tmp_path: Path) -> None:
+    media, run = tmp_path / "media", tmp_path / "run"
+    for folder in (media, run):
+        folder.mkdir()
+        folder.chmod(0o750)
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+    told = settings(media_dir=media, speech_dir=run)
+    run.chmod(0o700)
+    found, fix = outcome(doctor._folders(told))
+    assert found == f"{run}: only its owner may enter {run}"
+    assert "LEGWORK_SPEECH_DIR" in fix
+    if os.geteuid() == 0:  # else what lies above is one's own, too
+        run.chmod(0o750)
+        assert outcome(doctor._folders(told)) == (f"{media}, {run}", "")

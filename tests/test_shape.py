@@ -73,6 +73,7 @@ MAY_IMPORT = {
         "engine.accounts",
         "engine.counts",
         "engine.switch",
+        "engine.trouble",
     ),
     "engine.api": (
         "engine.core",

@@ -3,12 +3,13 @@
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from engine.accounts import Accounts
 from engine.api.door import Door
 from engine.api.schedule import Schedule
+from engine.api.turns import Turns
 from engine.core.account import Account
 from engine.core.asks import (
     Accepted,
@@ -33,6 +34,7 @@ from engine.media.library import Library
 from engine.media.speeches import Speeches
 from engine.store.postgres import Store
 
+SPEAKING_AT_ONCE, SPEAKING_WAITING = 2, 48  # of one account: what is not in the cache takes a tenth of a second
 TEST, TEST_BYTES = "test", 5  # the id of a call that was only tested: no other begins so
 
 Keep = Callable[[Any], KeptAnswer]  # of what the request is answered with
@@ -52,6 +54,9 @@ class Switch(Protocol):
 
     def unavailable(self, request: CallRequest) -> Side | None:
         """The first side of whose agents none is free and none may be waited for."""
+
+    def check(self, request: CallRequest) -> None:
+        """Return if such a call may begin now, as far as can be said at once. Raises `Refusal`."""
 
     async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
         """Begin a call, committed with the answer that `keep` makes of its request id; that id."""
@@ -77,6 +82,7 @@ class Api:
     studio: Studio
     speeches: Speeches
     now: Callable[[], float] = time.time
+    speaking: Turns = field(default_factory=lambda: Turns(at_once=SPEAKING_AT_ONCE, waiting=SPEAKING_WAITING))
 
     async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
         """What was asked for, within that account."""
@@ -100,8 +106,10 @@ class Api:
                 return await self.store.live_kinds(account_id)
 
     async def _speak(self, ask: StartSpeech, keep: Keep | None) -> Accepted:
-        """Nobody is rung before what is to be said is there."""
-        sound = await self.studio.render(ask.parts, ask.manner)
+        """Nobody is rung before what is to be said is there, and nothing is spoken for a call that may not be made."""
+        self.switch.check(ask.request)
+        async with self.speaking.of(ask.request.account_id):
+            sound = await self.studio.render(ask.parts, ask.manner)
         speech = await self.speeches.keep(sound, times=ask.times)
         try:
             call_id = await self.switch.start(

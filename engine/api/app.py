@@ -28,7 +28,6 @@ from engine.errors import (
 from engine.store.postgres import Store
 
 BODY_BYTES = 1_000_000
-TEST, TEST_BYTES = "test", 5  # the id of a call that was only tested: no other begins so
 RETRY_AFTER_SECONDS = 5
 OPEN = ("/healthz", "/readyz", "/metrics")  # for anybody: they tell nothing of any account
 LOGGED_PATH = 100

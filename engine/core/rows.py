@@ -105,6 +105,7 @@ def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: 
     )
     for name in CALL_FACTS:
         setattr(call, name, row[name])
+    call.heard_seconds = row["heard_seconds"] or 0.0
     call.members = set(row["members"])
     call.permit = Verdict(**row["permit"]) if row["permit"] else ALLOWED
     call.legs = {leg["name"]: Leg(**{name: leg[name] for name in LEG_FACTS}) for leg in legs}

@@ -5,6 +5,7 @@ import secrets
 import time
 import wave
 from collections.abc import Collection
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -56,7 +57,10 @@ class Speeches:
             self.drop(call.request.speech)
 
     async def sweep(self, heard: Collection[str]) -> None:
-        """Drop whatever is none of these media URIs and has waited long enough: an engine that died left it."""
+        """Drop whatever is none of these media URIs and has waited long enough: an engine that died left it.
+
+        Raises `OSError`.
+        """
         names = {Path(media).name for media in heard}
         dropped = await asyncio.to_thread(_sweep, self._folder, names)
         if dropped:
@@ -64,8 +68,10 @@ class Speeches:
 
 
 def _sweep(kept_in: Path, names: Collection[str]) -> int:
-    oldest = time.time() - YOUNG_SECONDS
-    left = [file for file in kept_in.glob("*.*") if file.stem not in names and file.stat().st_mtime < oldest]
-    for file in left:
-        file.unlink(missing_ok=True)
-    return len(left)
+    dropped = 0
+    for file in kept_in.glob("*.*"):
+        with suppress(FileNotFoundError):  # its call is over meanwhile
+            if file.stem not in names and file.stat().st_mtime < time.time() - YOUNG_SECONDS:
+                file.unlink()
+                dropped += 1
+    return dropped

@@ -1,16 +1,22 @@
-"""Each minute: what was to be spoken in calls that are over is dropped."""
+"""Twice a minute: what was to be spoken in calls that are over is dropped."""
 
 import asyncio
 
 from engine.media.speeches import Speeches
 from engine.switch import Switch
+from engine.trouble import Trouble
 
 EVERY_SECONDS = 30.0
 
 
 async def run(speeches: Speeches, switch: Switch) -> None:
     """Drop what an engine that died has left, for ever; not before its calls are taken back."""
+    unswept = Trouble("what was spoken in calls that are over can not be dropped")
     while True:
-        await asyncio.sleep(EVERY_SECONDS)
         if switch.ready:
-            await speeches.sweep(switch.speeches())
+            try:
+                await speeches.sweep(switch.speeches())
+                unswept.is_over()
+            except OSError as exc:
+                unswept.goes_on(error=str(exc))
+        await asyncio.sleep(EVERY_SECONDS)

@@ -438,6 +438,7 @@ DELETE FROM callbacks WHERE request_id IN (
     LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 RETURNING request_id
+
 -- name: announcements
 -- An account's announcements: those of the accounts file in its order, then those uploaded.
 SELECT id, body->>'alias' AS number, regexp_replace(body->>'file', '^.*/', '') AS name,

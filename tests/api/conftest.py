@@ -27,6 +27,7 @@ from engine.core.flows import FLOWS
 from engine.core.request import CallRequest, Limits, Side
 from engine.core.speech import Manner, Part
 from engine.counts import Counts
+from engine.errors import AsteriskAway
 from engine.gate import Gate
 from engine.main import LINE_BYTES
 from engine.media.library import Library
@@ -94,6 +95,11 @@ class SwitchDouble:
 
     def unavailable(self, request: CallRequest) -> Side | None:
         return self.without
+
+    def check(self, request: CallRequest) -> None:
+        if not self.ready:
+            raise AsteriskAway
+        self.gate.check(request, live_calls=self.live)
 
     async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
         if self.failure is not None:

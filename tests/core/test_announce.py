@@ -25,7 +25,7 @@ def answered(*, seconds: float = 4.0, times: int = 1) -> Call:
     call = call_of(otp_of(seconds=seconds, times=times))
     call.start(100.0)
     call.note(e.Created(leg="b1", at=101))
-    assert call.note(e.Answered(leg="b1", at=110)) == [KEPT, play(1)]
+    assert call.note(e.Answered(leg="b1", at=110)) == [play(1), KEPT]
     return call
 
 
@@ -50,9 +50,9 @@ def test_one_party_is_rung_and_nobody_else() -> None:
 
 def test_it_is_played_to_its_end_so_many_times_and_then_the_call_ends() -> None:
     call = answered(times=3)
-    assert call.note(e.Played(leg="b1", playback=1, at=114)) == [KEPT, play(2)]
+    assert call.note(e.Played(leg="b1", playback=1, at=114)) == [play(2), KEPT]
     assert call.note(e.Played(leg="b1", playback=1, at=114.1)) == []
-    assert call.note(e.Played(leg="b1", playback=2, at=118.1)) == [KEPT, play(3)]
+    assert call.note(e.Played(leg="b1", playback=2, at=118.1)) == [play(3), KEPT]
     assert call.note(e.Played(leg="b1", playback=3, at=122.2)) == [HANGUP]
     record = ended(call, 122.3)
     assert (record.disposition, record.ended_by, record.agent_number) == ("ANSWER", "us", "")
@@ -82,9 +82,9 @@ def test_what_can_not_be_played_does_not_leave_anybody_in_silence() -> None:
 
 def test_neither_does_an_end_that_nobody_tells() -> None:
     call = answered()
-    assert call.due(115.9) == []
-    assert [call.note(event) for event in call.due(116.0)] == [[HANGUP]]
-    assert ended(call, 116.1).heard_seconds == 4.0
+    assert call.due(118.9) == []
+    assert [call.note(event) for event in call.due(119.0)] == [[HANGUP]]
+    assert ended(call, 119.1).heard_seconds == 4.0
 
 
 @pytest.mark.parametrize(("status", "ends"), [(500, True), (409, True), (404, False), (0, False)])
@@ -100,9 +100,10 @@ def test_after_a_restart_it_is_played_from_its_beginning() -> None:
     row, legs = orjson.loads(orjson.dumps((call_row(before, node="n1"), leg_rows(before, node="n1"))))
     call = restore(row, legs, flow=before.flow, now=116.0)
     orders = call.note(e.TakenBack(at=116))
-    assert orders == [c.StopPlay(leg="b1", playback=2), KEPT, play(3)]
+    stops = [c.StopPlay(leg="b1", playback=playback) for playback in (2, 3)]
+    assert orders == [*stops, play(4), KEPT], "3 may be what the dead engine had no time to write down"
     assert call.note(e.Played(leg="b1", playback=2, at=116.1)) == [], "that is the one we stopped"
-    assert call.note(e.Played(leg="b1", playback=3, at=120)) == [HANGUP]
+    assert call.note(e.Played(leg="b1", playback=4, at=120)) == [HANGUP]
     assert ended(call, 120.1).heard_seconds == 8.0
 
 
@@ -111,7 +112,7 @@ def test_one_that_rings_at_a_restart_hears_it_when_it_answers() -> None:
     call.start(100.0)
     call.note(e.Created(leg="b1", at=101))
     assert call.note(e.TakenBack(at=105)) == []
-    assert call.note(e.Answered(leg="b1", at=110)) == [KEPT, play(1)]
+    assert call.note(e.Answered(leg="b1", at=110)) == [play(1), KEPT]
 
 
 @pytest.mark.parametrize(("cause", "sip_code", "disposition"), [(17, 486, "BUSY"), (1, 404, "CHANUNAVAIL")])

@@ -12,7 +12,8 @@ from engine.core.request import Speech
 SPEECH = "speech"  # the deadline by which Asterisk has to have told that the speech was played
 SILENCE = "silence"  # the deadline by which the end has to come of a leg to which no more is played
 SLACK_SECONDS = 0.5  # how much sooner than its length a speech that was played whole may be over
-LATE_SECONDS = 2.0
+LATE_SECONDS = 5.0  # longer than a command, and what it stands behind, may take
+QUIET_SECONDS = 2.0
 ANNOUNCED = "announced"
 
 
@@ -57,8 +58,8 @@ def _speak(call: Call, leg: Leg) -> list[Command]:
     call.plays += 1
     call.played_at = call.now
     call.deadlines[SPEECH] = call.now + speech.seconds + LATE_SECONDS
-    # Whoever comes after us has to be able to stop it.
-    return [SaveIntent(legs=()), c.Play(leg=leg.name, media=speech.media, playback=call.plays, times=1)]
+    # Nobody waits in silence for a commit: whoever comes after us stops it though it may not know of it.
+    return [c.Play(leg=leg.name, media=speech.media, playback=call.plays, times=1), SaveIntent(legs=())]
 
 
 def _played(call: Call) -> list[Command]:
@@ -68,7 +69,7 @@ def _played(call: Call) -> list[Command]:
     if call.now < call.played_at + speech.seconds - SLACK_SECONDS:
         call.heard_seconds += call.now - call.played_at
         call.played_at = 0.0
-        call.deadlines[SILENCE] = call.now + LATE_SECONDS
+        call.deadlines[SILENCE] = call.now + QUIET_SECONDS
         return []
     call.heard_seconds += speech.seconds
     call.played_at = 0.0
@@ -82,7 +83,9 @@ def _taken_back(call: Call) -> list[Command]:
     leg = call.talker("customer")
     if leg is None or not leg.usable:
         return []
-    return [c.StopPlay(leg=leg.name, playback=call.plays), *_speak(call, leg)]
+    stops: list[Command] = [c.StopPlay(leg=leg.name, playback=call.plays + behind) for behind in (0, 1)]
+    call.plays += 1
+    return [*stops, *_speak(call, leg)]
 
 
 def _ended(call: Call, leg: Leg) -> list[Command]:

@@ -7,7 +7,7 @@ down_revision = "0009"
 
 STATEMENTS = (
     """
-ALTER TABLE calls ADD heard_seconds double precision NOT NULL DEFAULT 0
+ALTER TABLE calls ADD heard_seconds double precision  -- NULL: written by an engine that knows of no speech
 """,
     """
 ALTER TABLE cdrs
