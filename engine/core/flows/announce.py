@@ -58,8 +58,8 @@ def _speak(call: Call, leg: Leg) -> list[Command]:
     call.plays += 1
     call.played_at = call.now
     call.deadlines[SPEECH] = call.now + speech.seconds + LATE_SECONDS
-    # Nobody waits in silence for a commit: whoever comes after us stops it though it may not know of it.
-    return [c.Play(leg=leg.name, media=speech.media, playback=call.plays, times=1), SaveIntent(legs=())]
+    # Whoever comes after us has to be able to stop it, and to use no playback's number twice.
+    return [SaveIntent(legs=()), c.Play(leg=leg.name, media=speech.media, playback=call.plays, times=1)]
 
 
 def _played(call: Call) -> list[Command]:
@@ -83,9 +83,7 @@ def _taken_back(call: Call) -> list[Command]:
     leg = call.talker("customer")
     if leg is None or not leg.usable:
         return []
-    stops: list[Command] = [c.StopPlay(leg=leg.name, playback=call.plays + behind) for behind in (0, 1)]
-    call.plays += 1
-    return [*stops, *_speak(call, leg)]
+    return [c.StopPlay(leg=leg.name, playback=call.plays), *_speak(call, leg)]
 
 
 def _ended(call: Call, leg: Leg) -> list[Command]:
