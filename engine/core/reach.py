@@ -35,7 +35,11 @@ def reach(call: Call, side: Side) -> list[c.Command] | None:
 
 
 def found(call: Call, event: AgentsFree) -> list[c.Command] | None:
-    """Ring the agents that were found free; None if nobody is."""
+    """Ring the agents that were found free; None if nobody is. An answer to an older question is none."""
+    step = _next_step(call, event.side)
+    asked = step.targets if isinstance(step, hunt.Seek) else ()
+    if any(target not in asked for target in event.targets):
+        return []
     stop_seeking(call, event.side)
     if not event.targets:
         call.gave_up = NO_AGENT_FREE

@@ -112,6 +112,16 @@ def test_after_a_restart_it_is_played_from_its_beginning() -> None:
     assert ended(call, 120.1).heard_seconds == 8.0
 
 
+def test_what_was_cut_short_before_a_restart_is_said_again_and_heard_once() -> None:
+    call = answered(times=2)
+    call.note(e.Played(leg="b1", playback=1, at=114))
+    call.note(e.Played(leg="b1", playback=2, at=116))
+    assert call.note(e.TakenBack(at=117)) == [c.StopPlay(leg="b1", playback=2), KEPT, play(3)]
+    assert call.due(120) == [], "nobody is cut off for the silence before"
+    assert call.note(e.Played(leg="b1", playback=3, at=121)) == [HANGUP]
+    assert ended(call, 121.1).heard_seconds == 8.0
+
+
 def test_one_that_rings_at_a_restart_hears_it_when_it_answers() -> None:
     call = call_of(otp_of())
     call.start(100.0)

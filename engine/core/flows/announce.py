@@ -14,6 +14,7 @@ SILENCE = "silence"  # the deadline by which the end has to come of a leg to whi
 SLACK_SECONDS = 0.5  # how much sooner than its length a speech that was played whole may be over
 LATE_SECONDS = 5.0  # longer than a command, and what it stands behind, may take
 QUIET_SECONDS = 2.0
+ROUNDING = 0.001
 ANNOUNCED = "announced"
 
 
@@ -73,7 +74,7 @@ def _played(call: Call) -> list[Command]:
         return []
     call.heard_seconds += speech.seconds
     call.played_at = 0.0
-    if leg and leg.usable and round(call.heard_seconds / speech.seconds) < speech.times:
+    if leg and leg.usable and _times_heard(call) < speech.times:
         return _speak(call, leg)
     return call.release(ANNOUNCED)
 
@@ -83,6 +84,8 @@ def _taken_back(call: Call) -> list[Command]:
     leg = call.talker("customer")
     if leg is None or not leg.usable:
         return []
+    call.heard_seconds = _times_heard(call) * _speech(call).seconds  # what was cut short is said again
+    call.deadlines.pop(SILENCE, None)
     return [c.StopPlay(leg=leg.name, playback=call.plays), *_speak(call, leg)]
 
 
@@ -103,6 +106,11 @@ def _release(call: Call, leg: Leg | None, reason: str) -> list[Command]:
         return call.release(reason)
     ended_by = "customer" if leg.ended_by == "party" else leg.ended_by
     return call.release(leg.hangup_reason or reason if leg.estimated else reason, ended_by=ended_by)
+
+
+def _times_heard(call: Call) -> int:
+    """How often the speech was heard whole."""
+    return int(call.heard_seconds / _speech(call).seconds + ROUNDING)
 
 
 def _speech(call: Call) -> Speech:
