@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -19,7 +19,6 @@ OTP = re.compile("[0-9A-Z]{3,10}")
 FIELD = re.compile(r"\{([^{}]*)\}")
 LANGUAGE = re.compile("[A-Za-z]{2,3}(-[A-Za-z]{2,3}){0,2}")
 WRITING_PAUSE_SECONDS = 0.6  # after each character of a password: time to write it down
-REPEAT_PAUSE_SECONDS = 1.0
 LONGEST_CHARACTERS = 3000  # what Polly speaks at once
 
 
@@ -113,11 +112,6 @@ def spoken(template: str, values: Mapping[str, str], *, otp: str | None = None) 
             raise InvalidRequest(f"{name or 'a field'}: the template wants it, it has no value", param=name)
     parts += _said(words)
     return _checked(parts, otp)
-
-
-def repeated(parts: Sequence[Part], times: int) -> tuple[Part, ...]:
-    """The parts so many times, a pause between them."""
-    return (*parts, *(Pause(REPEAT_PAUSE_SECONDS), *parts) * (times - 1))
 
 
 def _checked(parts: list[Part], otp: str | None) -> tuple[Part, ...]:

@@ -14,7 +14,8 @@ from engine.core.speech import Manner, Part, Text
 from engine.errors import VoiceAway, VoiceFailed
 from engine.media import sox
 from engine.media.cache import Cache, name_of
-from engine.media.voice import RATE, SAMPLE_BYTES, Voice
+from engine.media.voice import SAMPLE_BYTES, Voice
+from engine.sound import RATE
 from engine.trouble import Trouble
 
 FAINTEST = 328  # a peak below -40 dBFS is nobody speaking

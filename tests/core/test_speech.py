@@ -17,7 +17,6 @@ from engine.core.speech import (
     Pause,
     Text,
     manner,
-    repeated,
     spoken,
 )
 from engine.core.voices import ENGINES, LANGUAGES, SPEAKERS
@@ -248,12 +247,6 @@ def test_a_text_too_long_is_refused() -> None:
     assert spoken("{name}", {"name": "a" * LONGEST_CHARACTERS})
     with pytest.raises(InvalidRequest, match="longer than 3000 characters"):
         spoken("{name}", {"name": "a" * (LONGEST_CHARACTERS + 1)})
-
-
-def test_a_speech_is_repeated_with_a_pause_between() -> None:
-    parts = (Text("a"), Pause(0.1))
-    assert repeated(parts, 1) == parts
-    assert [type(part) for part in repeated(parts, 3)] == [Text, Pause] + [Pause, Text, Pause] * 2
 
 
 def test_a_part_does_not_show_its_words(caplog: pytest.LogCaptureFixture) -> None:
