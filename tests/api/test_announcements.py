@@ -273,6 +273,40 @@ async def test_who_sends_too_slowly_is_told_so(client: Client, monkeypatch: pyte
 
 
 async def test_only_so_many_are_taken_at_once_and_two_converted(
+@pytest.mark.parametrize("as_form", [False, True])
+async def test_who_hardly_sends_anything_makes_room_early(
+    client: Client, monkeypatch: pytest.MonkeyPatch, *, as_form: bool
+) -> None:
+    monkeypatch.setattr(upload, "FIRST_SECONDS", 0.3)
+    head = b'--B\r\nContent-Disposition: form-data; name="file"\r\n\r\n' if as_form else b""
+    kind = "multipart/form-data; boundary=B" if as_form else "audio/mpeg"
+
+    async def drips() -> AsyncIterator[bytes]:
+        yield head
+        for place in range(100):
+            yield MP3[place : place + 1]
+            await asyncio.sleep(0.05)
+
+    began = time.monotonic()
+    error = await refused(client, 400, data=drips(), headers={"Content-Type": kind})
+    assert "slower than 50 kB a second" in error["message"]
+    assert time.monotonic() - began < 2
+
+
+async def test_who_sends_steadily_may_take_longer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "FIRST_SECONDS", 0.3)
+    monkeypatch.setattr(upload, "BYTES_A_SECOND", len(MP3) // 10)
+
+    async def steadily() -> AsyncIterator[bytes]:
+        step = len(MP3) // 10 + 1
+        for place in range(0, len(MP3), step):
+            yield MP3[place : place + step]
+            await asyncio.sleep(0.1)
+
+    async with client.post(PATH, data=steadily(), headers={"Content-Type": "audio/mpeg"}) as reply:
+        assert reply.status == 201
+
+
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_work = most = 0
