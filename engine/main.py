@@ -114,6 +114,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(_step_down(store, switch), name="ownership"),
                 tasks.create_task(audit.run(switch), name="audit"),
                 tasks.create_task(_follow_hints(store, library, gate, switch), name="hints"),
+                tasks.create_task(library.run(), name="announcements"),
                 tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
                 tasks.create_task(sweep_speeches.run(speeches, switch), name="speeches"),

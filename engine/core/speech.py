@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -19,8 +19,8 @@ OTP = re.compile("[0-9A-Z]{3,10}")
 FIELD = re.compile(r"\{([^{}]*)\}")
 LANGUAGE = re.compile("[A-Za-z]{2,3}(-[A-Za-z]{2,3}){0,2}")
 WRITING_PAUSE_SECONDS = 0.6  # after each character of a password: time to write it down
-REPEAT_PAUSE_SECONDS = 1.0
 LONGEST_CHARACTERS = 3000  # what Polly speaks at once
+ARABIC = "arb"  # Polly's word for what is ar elsewhere, in its own codes too
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +73,19 @@ def manner(
     speaker = _speaker(voice)
     asked: Engine | None = _word("tts_engine_type", tts_engine_type, ASKABLE, default=None)
     wanted_pitch: Pitch = _word("pitch", pitch, get_args(Pitch), default="medium")
+    language = _language(language_code)
     warnings = []
     engine = asked if asked and asked in speaker.engines else speaker.engines[0]
     if asked is not None and engine != asked:
         warnings.append(f"tts_engine_type: {speaker.name} has no {asked} engine, {engine} is used")
+    if language is not None and _tongue(language) not in map(_tongue, speaker.languages):
+        warnings.append(f"language_code: {speaker.name} speaks {' and '.join(speaker.languages)}")
     if engine != "standard" and wanted_pitch != "medium":
         warnings.append(f"pitch: the {engine} engine has medium only")
         wanted_pitch = "medium"
     made = Manner(
         voice=speaker.name,
-        language_code=_language(language_code, speaker),
+        language_code=language or speaker.languages[0],
         tts_engine=engine,
         volume=_word("volume", volume, get_args(Volume), default="medium"),
         rate=_word("rate", rate, get_args(Rate), default="medium"),
@@ -113,11 +116,6 @@ def spoken(template: str, values: Mapping[str, str], *, otp: str | None = None) 
             raise InvalidRequest(f"{name or 'a field'}: the template wants it, it has no value", param=name)
     parts += _said(words)
     return _checked(parts, otp)
-
-
-def repeated(parts: Sequence[Part], times: int) -> tuple[Part, ...]:
-    """The parts so many times, a pause between them."""
-    return (*parts, *(Pause(REPEAT_PAUSE_SECONDS), *parts) * (times - 1))
 
 
 def _checked(parts: list[Part], otp: str | None) -> tuple[Part, ...]:
@@ -154,15 +152,20 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
 
 
-def _language(code: str | None, speaker: Speaker) -> str:
+def _language(code: str | None) -> str | None:
     if code is None:
-        return speaker.languages[0]
+        return None
     wanted = "".join(code.split()).casefold()
     for language in LANGUAGES:
         if language.casefold() == wanted:
             return language
     fault = "no such language is spoken here" if LANGUAGE.fullmatch(wanted) else "it looks like en-US"
     raise InvalidRequest(f"language_code: {fault}", param="language_code")
+
+
+def _tongue(language: str) -> str:
+    """The language whatever its region: en of en-US."""
+    return "ar" if language == ARABIC else language.split("-")[0]
 
 
 def _word(param: str, raw: str | None, allowed: tuple[Any, ...], default: str | None) -> Any:

@@ -1,5 +1,7 @@
 """eSpeak NG: the voice that needs no key and no network, a program of the host."""
 
+import re
+
 from engine.core.speech import Manner
 from engine.media import sox
 from engine.media.program import run
@@ -17,6 +19,7 @@ VOICES = {
     "pt-BR": "pt-br",
 }
 VARIANTS = {"female": "f3", "male": "m3"}
+SIDE_BY_SIDE = re.compile(r"\[(?=\[)")
 COMMAND = ("espeak-ng", "-m", "-b", "1", "--stdin", "--stdout", "-v")
 
 
@@ -24,14 +27,14 @@ class Espeak:
     """Speaks as a woman or a man, in the voice's language or in another one that is asked for.
 
     A text given as an argument could be an option, and `<audio src=…>` would be a file read aloud: the text comes by
-    standard input, inside SSML of ours. Double brackets would be phonemes: they are parted.
+    standard input, inside SSML of ours. Brackets side by side would be phonemes: each is parted from the next.
     """
 
     name = "espeak"
 
     async def speak(self, text: str, manner: Manner) -> bytes:
         """See `Voice.speak`."""
-        words = ssml(text.replace("[[", "[ ["), manner)
+        words = ssml(SIDE_BY_SIDE.sub("[ ", text), manner)
         return await sox.telephone(await run((*COMMAND, voice(manner)), words.encode()))
 
 

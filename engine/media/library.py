@@ -1,7 +1,7 @@
 """An account's announcements: those of the accounts file, and those uploaded, which are files of each node.
 
 A sound lies in Postgres, so that any node's API takes it. Each node writes it into a folder of its own, from which its
-Asterisk plays it, at its start and whenever something changes.
+Asterisk plays it: what is missing there is written beside all else, and nothing but its own calls waits for it.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from engine.accounts import Accounts
 from engine.core.account import Account
@@ -33,10 +35,12 @@ from engine.trouble import Trouble
 
 MOST = 1000  # of an account
 NAME_LENGTH = 100
-AT_ONCE = 2  # conversions: the other processor is for calls
+AT_ONCE = 2  # converted and kept: the other processor, and most connections, are for calls
 # Longer than any call: what is deleted while a call may still play it stays a file until then.
 DELETED_SECONDS = 30 * 3600
 PART_SECONDS = 3600  # an engine that wrote a file for so long has died
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -47,8 +51,10 @@ class Library:
     accounts: Accounts
     folder: Path
     fetcher: Fetcher = field(default_factory=Fetcher)
-    _converting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    _seen: list[Row] | None = None
+    _adding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _seen: list[Row] | None = None  # all of it is a file here
+    _missing: list[Row] = field(default_factory=list)
+    _missed: asyncio.Event = field(default_factory=asyncio.Event)
     _looks: int = 0
     _newest: int = 0
     _unwritten: Trouble = field(default_factory=lambda: Trouble("uploaded announcements can not be played here"))
@@ -75,37 +81,61 @@ class Library:
                 return await self._delete(account, name)
 
     async def refresh(self) -> None:
-        """Take over what is applied and uploaded now. Raises `StoreAway`, `WrongConfig`.
+        """Take over what is applied, and what is uploaded and a file here. Raises `StoreAway`, `WrongConfig`.
 
-        What can not be written here is unknown here, so that nobody is played silence.
+        What is no file here yet is unknown here, so that nobody is played silence; `run` writes it.
         """
         self._looks += 1
         look = self._looks
         applied, disabled = await self.store.applied(), await self.store.disabled_accounts()
-        uploads = await self._files()
+        uploads, missing = await self._uploads()
         if look > self._newest:  # else a later look has been quicker: whatever changed since then has a hint of its own
             self._newest = look
+            self._missing = missing
+            (self._missed.set if missing else self._missed.clear)()
             items = [*map(self._item, uploads), *applied]  # those of the accounts file come last, and win
             self.accounts.replace(items, disabled=disabled)
 
-    async def _files(self) -> list[Row]:
-        """What is uploaded and is a file here; when that has changed, files are written and removed first."""
-        rows = await self.store.uploads(deleted_seconds=DELETED_SECONDS)
-        if rows != self._seen:
-            # The folder first, then the rows: a file that is there by then has had its row before.
-            there = await asyncio.to_thread(_listed, self.folder)
-            rows = await self.store.uploads(deleted_seconds=DELETED_SECONDS)
+    async def run(self) -> None:
+        """Write what a look missed, for ever."""
+        while True:
+            await self._missed.wait()
             try:
-                for row in rows:
-                    if row["deleted_at"] is None and self._file(row) not in there:
-                        await self._write(row)
-                await asyncio.to_thread(_remove, there - {self._file(row) for row in rows})
-            except OSError as exc:
-                self._unwritten.goes_on(error=str(exc))
-                return [row for row in rows if row["deleted_at"] is None and self._file(row) in there]
-            self._unwritten.is_over()
-            self._seen = rows
-        return [row for row in rows if row["deleted_at"] is None]
+                await self.fill()
+            except Exception:  # what is applied may be another version's: the accounts stay as they are
+                log.exception("uploaded announcements not taken over")
+
+    async def fill(self) -> None:
+        """Write what the last look missed, one by one; what fails is missed again by the next look."""
+        self._missed.clear()
+        missing, failed = self._missing, 0
+        for row in missing:
+            try:
+                await self._write(row, await self.store.sound(row["account_id"], row["id"]))
+            except (OSError, StoreAway) as exc:
+                failed += 1
+                self._unwritten.goes_on(announcement=row["id"], account=row["account_id"], error=str(exc))
+        if failed < len(missing):  # else it is not worth another look
+            await self._known()
+
+    async def _uploads(self) -> tuple[list[Row], list[Row]]:
+        """Of what is uploaded, what is a file here, and what is not; files of what is gone are removed."""
+        rows = await self.store.uploads(deleted_seconds=DELETED_SECONDS)
+        if rows == self._seen:
+            return _kept(rows), []
+        # The folder first, then the rows: a file that is there by then has had its row before.
+        there = await asyncio.to_thread(_listed, self.folder)
+        rows = await self.store.uploads(deleted_seconds=DELETED_SECONDS)
+        missing = [row for row in _kept(rows) if self._file(row) not in there]
+        try:
+            await asyncio.to_thread(_remove, there - {self._file(row) for row in rows})
+        except OSError as exc:
+            self._unwritten.goes_on(error=str(exc))
+        else:
+            if not missing:
+                self._unwritten.is_over()
+                self._seen = rows
+        return [row for row in _kept(rows) if self._file(row) in there], missing
 
     async def _play(self, account: Account, name: str) -> bytes:
         known = account.announcements.get(name)
@@ -119,13 +149,17 @@ class Library:
     async def _add(
         self, account: Account, content: bytes, name: str, file_name: str, content_type: str, *, only: str = ""
     ) -> AnnouncementRow:
-        async with self._converting:
+        async with self._adding:
             sound = await convert(content, name=file_name, content_type=content_type, only=only)
-        row = await self.store.add_announcement(
-            account.account_id, name=_shown(name), seconds=sound.seconds, sound=sound.wav, most=MOST
-        )
+            row = await self.store.add_announcement(
+                account.account_id, name=_shown(name), seconds=sound.seconds, sound=sound.wav, most=MOST
+            )
         if row is None:
             raise LibraryFull
+        try:
+            await self._write({**row, "account_id": account.account_id}, sound.wav)
+        except OSError as exc:
+            self._unwritten.goes_on(announcement=row["id"], account=account.account_id, error=str(exc))
         await self._known()
         return row
 
@@ -154,10 +188,14 @@ class Library:
         body = {"file": str(self._file(row)), "seconds": row["seconds"], "alias": str(row["number"])}
         return {"kind": "announcement", "account_id": row["account_id"], "id": row["id"], "body": body}
 
-    async def _write(self, row: Row) -> None:
-        sound = await self.store.sound(row["account_id"], row["id"])
+    async def _write(self, row: Row, sound: bytes | None) -> None:
         if sound is not None:  # else it has been deleted meanwhile
             await asyncio.to_thread(files.write, self._file(row), sound)
+
+
+def _kept(rows: Iterable[Row]) -> list[Row]:
+    """Those that are not deleted."""
+    return [row for row in rows if row["deleted_at"] is None]
 
 
 def _shown(name: str) -> str:

@@ -14,7 +14,8 @@ from engine.core.speech import Manner, Part, Text
 from engine.errors import VoiceAway, VoiceFailed
 from engine.media import sox
 from engine.media.cache import Cache, name_of
-from engine.media.voice import RATE, SAMPLE_BYTES, Voice
+from engine.media.voice import SAMPLE_BYTES, Voice
+from engine.sound import RATE
 from engine.trouble import Trouble
 
 FAINTEST = 328  # a peak below -40 dBFS is nobody speaking
@@ -49,13 +50,15 @@ class Studio:
             raise VoiceFailed("there is nothing to say")
         why = []
         for voice in self._in_turn():
+            before, now = self._try_out(voice)
             try:
                 takes = await self._takes(voice, texts, manner)
             except VoiceFailed as exc:
                 self._failed(voice, exc)
                 why.append(f"{voice.name}: {exc.message}")
             else:
-                self._away[voice.name].is_over()
+                if self._rests_until[voice.name] == now:  # all of it was kept: the voice has not been tried
+                    self._rests_until[voice.name] = before
                 return assembled(parts, takes)
         raise VoiceFailed("; ".join(why))
 
@@ -63,11 +66,23 @@ class Studio:
         now = asyncio.get_running_loop().time()
         return sorted(self._voices, key=lambda voice: self._rests_until[voice.name] > now)
 
+    def _try_out(self, voice: Voice) -> tuple[float, float]:
+        """Of a voice whose rest is over one request finds out, the others leave it alone. Its rest before, and now."""
+        time, before = asyncio.get_running_loop().time(), self._rests_until[voice.name]
+        if 0 < before <= time:
+            self._rests_until[voice.name] = time + REST_SECONDS
+        return before, self._rests_until[voice.name]
+
+    def _is_back(self, voice: Voice) -> None:
+        self._rests_until[voice.name] = 0.0
+        self._away[voice.name].is_over()
+
     def _failed(self, voice: Voice, exc: VoiceFailed) -> None:
         if isinstance(exc, VoiceAway):
             self._rests_until[voice.name] = asyncio.get_running_loop().time() + REST_SECONDS
             self._away[voice.name].goes_on(why=exc.message)
         else:
+            self._rests_until[voice.name] = 0.0  # another text can be spoken
             log.warning("a text could not be spoken", voice=voice.name, why=exc.message)
 
     async def _takes(self, voice: Voice, texts: Sequence[str], manner: Manner) -> dict[str, bytes]:
@@ -114,6 +129,7 @@ class Studio:
             samples = await sox.mastered(raw, manner.volume)
         if len(samples) < SHORTEST_SECONDS * RATE * SAMPLE_BYTES:
             raise VoiceFailed("it says nothing")
+        self._is_back(voice)
         return samples
 
 

@@ -4,7 +4,6 @@ from typing import Protocol
 
 from engine.core.speech import Manner
 
-RATE = 8000  # samples a second
 SAMPLE_BYTES = 2
 
 

@@ -16,7 +16,8 @@ from engine.store.spool import Spool
 from engine.store.writer import Writer
 
 POOL_SIZE = 8
-READ_SECONDS = 2.5
+WAIT_SECONDS = 0.5  # for a connection
+SOUND_SECONDS = 15.0  # ten minutes are 9.6 MB, and Postgres may be far away
 LISTEN_RETRY_SECONDS = 1.0
 LOOK_SECONDS = 5.0
 DND_SECONDS = 1.0
@@ -26,7 +27,7 @@ Row = dict[str, Any]
 
 
 class Store:
-    """Reads raise `StoreAway` when Postgres does not answer in 2 s. Times are epoch seconds."""
+    """Reads raise `StoreAway` when Postgres does not answer in 2 s (a sound: 15 s). Times are epoch seconds."""
 
     def __init__(self, pool: asyncpg.Pool, writer: Writer, *, url: str, node: str) -> None:
         self._pool = pool
@@ -194,13 +195,15 @@ class Store:
 
     async def sound(self, account_id: str, announcement_id: str) -> bytes | None:
         """The WAV of an uploaded announcement, None where there is none."""
-        return next((row["sound"] for row in await self._named("sound", account_id, announcement_id)), None)
+        found = await self._fetch(QUERIES["sound"], account_id, announcement_id, seconds=SOUND_SECONDS)
+        return next((row["sound"] for row in found), None)
 
     async def add_announcement(
         self, account_id: str, *, name: str, seconds: float, sound: bytes, most: int
     ) -> Row | None:
         """The new announcement, as `announcements` has it; None where the account has `most` of them already."""
-        added = await self._named("add_announcement", account_id, name, seconds, sound, most)
+        values = (account_id, name, seconds, sound, most)
+        added = await self._fetch(QUERIES["add_announcement"], *values, seconds=SOUND_SECONDS)
         return next(iter(added), None)
 
     async def delete_announcement(self, account_id: str, announcement_id: str) -> bool:
@@ -252,10 +255,10 @@ class Store:
     async def _named(self, query: str, *arguments: object) -> list[Row]:
         return await self._fetch(QUERIES[query], *arguments)
 
-    async def _fetch(self, statement: str, *arguments: object) -> list[Row]:
+    async def _fetch(self, statement: str, *arguments: object, seconds: float = COMMAND_SECONDS) -> list[Row]:
         try:
-            async with asyncio.timeout(READ_SECONDS):  # for a connection, too: a frozen Postgres holds them all
-                records = await self._pool.fetch(statement, *arguments)
+            async with asyncio.timeout(seconds + WAIT_SECONDS):  # a frozen Postgres holds all connections
+                records = await self._pool.fetch(statement, *arguments, timeout=seconds)
             return [from_database(record) for record in records]
         except AWAY as exc:
             raise StoreAway from exc

@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 from yarl import URL
 
 from docker.tones import loudness, tones
@@ -272,6 +273,40 @@ async def test_who_sends_too_slowly_is_told_so(client: Client, monkeypatch: pyte
     assert "did not arrive" in error["message"]
 
 
+@pytest.mark.parametrize("as_form", [False, True])
+async def test_who_hardly_sends_anything_makes_room_early(
+    client: Client, monkeypatch: pytest.MonkeyPatch, *, as_form: bool
+) -> None:
+    monkeypatch.setattr(upload, "FIRST_SECONDS", 0.3)
+    head = b'--B\r\nContent-Disposition: form-data; name="file"\r\n\r\n' if as_form else b""
+    kind = "multipart/form-data; boundary=B" if as_form else "audio/mpeg"
+
+    async def drips() -> AsyncIterator[bytes]:
+        yield head
+        for place in range(100):
+            yield MP3[place : place + 1]
+            await asyncio.sleep(0.05)
+
+    began = time.monotonic()
+    error = await refused(client, 400, data=drips(), headers={"Content-Type": kind})
+    assert "slower than 50 kB a second" in error["message"]
+    assert time.monotonic() - began < 2
+
+
+async def test_who_sends_steadily_may_take_longer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "FIRST_SECONDS", 0.3)
+    monkeypatch.setattr(upload, "BYTES_A_SECOND", len(MP3) // 10)
+
+    async def steadily() -> AsyncIterator[bytes]:
+        step = len(MP3) // 10 + 1
+        for place in range(0, len(MP3), step):
+            yield MP3[place : place + step]
+            await asyncio.sleep(0.1)
+
+    async with client.post(PATH, data=steadily(), headers={"Content-Type": "audio/mpeg"}) as reply:
+        assert reply.status == 201
+
+
 async def test_only_so_many_are_taken_at_once_and_two_converted(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -412,6 +447,12 @@ async def added(library: Library, name: str = "one") -> dict[str, Any]:
     return row
 
 
+async def looked(library: Library) -> None:
+    """A look, and what comes of it."""
+    await library.refresh()
+    await library.fill()
+
+
 @pytest.fixture
 def service() -> Iterator[None]:
     """As systemd runs us: what we make is for nobody else, unless we say so."""
@@ -423,7 +464,7 @@ def service() -> Iterator[None]:
 @pytest.mark.usefixtures("service")
 async def test_another_node_has_it_at_its_next_look(library: Library, other: Library) -> None:
     row = await added(library)
-    await other.refresh()
+    await looked(other)
     file = other.folder / "account_1" / row["id"]
     assert file.read_bytes() == (library.folder / "account_1" / row["id"]).read_bytes()
     assert file.stat().st_mode & 0o777 == 0o644
@@ -437,14 +478,14 @@ async def test_a_deleted_one_stays_a_file_until_no_call_can_play_it(
     library: Library, other: Library, store: Store, database_url: str
 ) -> None:
     one, two = await added(library), await added(library)
-    await other.refresh()
+    await looked(other)
     await store.delete_announcement("account_1", one["id"])
-    await other.refresh()
+    await looked(other)
     file = other.folder / "account_1" / one["id"]
     assert file.exists()
     assert one["id"] not in other.accounts.accounts["account_1"].announcements
     await execute(database_url, "UPDATE announcements SET deleted_at = deleted_at - interval '31 hours'")
-    await other.refresh()
+    await looked(other)
     assert not file.exists()
     assert two["id"] in other.accounts.accounts["account_1"].announcements
 
@@ -456,7 +497,7 @@ async def test_what_a_dead_engine_left_half_written_is_removed(other: Library, l
     for path in (old, new, strange):
         path.write_bytes(b"RI")
     os.utime(old, (0, 0))
-    await other.refresh()
+    await looked(other)
     assert [path.exists() for path in (old, new, strange)] == [False, True, False]
 
 
@@ -475,11 +516,11 @@ async def test_where_it_can_not_be_written_it_is_unknown_and_all_else_goes_on(
 ) -> None:
     row = await added(library)
     other.folder.write_text("not a folder")
-    await other.refresh()
+    await looked(other)
     one = other.accounts.accounts["account_1"]
     assert set(one.announcements) == {"x_84.wav", "84"}
     other.folder.unlink()
-    await other.refresh()
+    await looked(other)
     assert row["id"] in other.accounts.accounts["account_1"].announcements
 
 
@@ -494,11 +535,84 @@ async def test_on_a_full_disk_nothing_is_left_behind(
     with monkeypatch.context() as disk:
         disk.setattr(os, "fsync", full)
         for _ in range(3):
-            await other.refresh()
+            await looked(other)
     assert list(other.folder.glob("*/*")) == []
     assert row["id"] not in other.accounts.accounts["account_1"].announcements
-    await other.refresh()
+    await looked(other)
     assert row["id"] in other.accounts.accounts["account_1"].announcements
+
+
+def out_of_reach(monkeypatch: pytest.MonkeyPatch, store: Store, *announcement_ids: str) -> list[str]:
+    """Their sounds can not be read any more; what is read is noted."""
+    read, asked = store.sound, []
+
+    async def sound(account_id: str, announcement_id: str) -> bytes | None:
+        asked.append(announcement_id)
+        if announcement_id in announcement_ids:
+            raise StoreAway
+        return await read(account_id, announcement_id)
+
+    monkeypatch.setattr(store, "sound", sound)
+    return asked
+
+
+async def test_a_sound_that_can_not_be_read_holds_up_nothing_else(
+    library: Library, other: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, three = [await added(library) for _ in range(3)]
+    with monkeypatch.context() as patch, capture_logs() as lines:
+        asked = out_of_reach(patch, store, two["id"])
+        for live_calls in (7, 8):
+            await store.apply([account("account_1", max_live_calls=live_calls)])
+            await looked(other)
+            known = other.accounts.accounts["account_1"]
+            assert known.max_live_calls == live_calls
+            assert set(known.announcements) == {one["id"], "1", three["id"], "3"}
+        assert sorted(asked) == sorted([one["id"], two["id"], three["id"], two["id"]])
+    await looked(other)
+    assert two["id"] in other.accounts.accounts["account_1"].announcements
+    (told,) = lines
+    assert (told["announcement"], told["account"], told["error"]) == (two["id"], "account_1", StoreAway().message)
+
+
+async def test_a_start_waits_for_the_accounts_and_for_no_file(
+    library: Library, other: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = await added(library)
+    await looked(other)
+    missing = await added(library)
+    asked = out_of_reach(monkeypatch, store, missing["id"])
+    started = Library(store, Accounts(), other.folder)
+    await started.refresh()
+    assert set(started.accounts.accounts["account_1"].announcements) == {"x_84.wav", "84", there["id"], "1"}
+    assert asked == []
+
+
+async def test_what_a_look_missed_is_written_beside_and_tried_again_at_the_next_look(
+    library: Library, other: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [await added(library) for _ in range(2)]
+    running = asyncio.create_task(other.run())
+    with monkeypatch.context() as patch:
+        asked = out_of_reach(patch, store, rows[0]["id"])
+        await other.refresh()
+        await asyncio.sleep(0.5)
+        assert asked.count(rows[0]["id"]) == 2, "once more as the other one has come, and not again and again"
+        assert rows[1]["id"] in other.accounts.accounts["account_1"].announcements
+    await other.refresh()
+    async with asyncio.timeout(2):
+        while rows[0]["id"] not in other.accounts.accounts["account_1"].announcements:
+            await asyncio.sleep(0.01)
+    running.cancel()
+
+
+async def test_an_upload_is_known_here_without_reading_it_back(
+    library: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = out_of_reach(monkeypatch, store)
+    row = await added(library)
+    assert row["id"] in library.accounts.accounts["account_1"].announcements
+    assert asked == []
 
 
 async def test_an_older_look_does_not_undo_a_newer_one(

@@ -17,7 +17,6 @@ from engine.core.speech import (
     Pause,
     Text,
     manner,
-    repeated,
     spoken,
 )
 from engine.core.voices import ENGINES, LANGUAGES, SPEAKERS
@@ -174,6 +173,32 @@ def test_a_voice_without_the_engine_asked_for_speaks_with_the_one_it_has() -> No
     assert warnings == ("pitch: the generative engine has medium only",)
 
 
+@pytest.mark.parametrize(
+    ("voice", "code", "speaks"),
+    [
+        (None, "hi-IN", "Joanna speaks en-US"),
+        ("Joanna", "hi-IN", "Joanna speaks en-US"),
+        ("Aditi", "fr-FR", "Aditi speaks en-IN and hi-IN"),
+        ("Gwyneth", "en-GB-WLS", "Gwyneth speaks cy-GB"),
+    ],
+)
+def test_a_voice_that_does_not_speak_the_language_asked_for_says_so(voice: str | None, code: str, speaks: str) -> None:
+    made, warnings = manner(voice=voice, language_code=code)
+    assert (made.language_code, warnings) == (code, (f"language_code: {speaks}",))
+
+
+@pytest.mark.parametrize(
+    ("voice", "code"),
+    [("Joanna", "en-US"), ("Raveena", "en-US"), ("Joanna", "en-GB-WLS"), ("Aditi", "hi-IN"), ("Zeina", "ar-AE")],
+)
+def test_the_same_language_of_another_region_needs_no_warning(voice: str, code: str) -> None:
+    assert manner(voice=voice, language_code=code)[1] == ()
+
+
+def test_where_no_language_is_asked_for_no_voice_has_a_warning() -> None:
+    assert {manner(voice=name)[1] for name in SPEAKERS} == {()}
+
+
 # ── the parts ───────────────────────────────────────────────────────────────
 
 
@@ -248,12 +273,6 @@ def test_a_text_too_long_is_refused() -> None:
     assert spoken("{name}", {"name": "a" * LONGEST_CHARACTERS})
     with pytest.raises(InvalidRequest, match="longer than 3000 characters"):
         spoken("{name}", {"name": "a" * (LONGEST_CHARACTERS + 1)})
-
-
-def test_a_speech_is_repeated_with_a_pause_between() -> None:
-    parts = (Text("a"), Pause(0.1))
-    assert repeated(parts, 1) == parts
-    assert [type(part) for part in repeated(parts, 3)] == [Text, Pause] + [Pause, Text, Pause] * 2
 
 
 def test_a_part_does_not_show_its_words(caplog: pytest.LogCaptureFixture) -> None:

@@ -73,6 +73,13 @@ async def test_brackets_are_no_phonemes() -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+async def test_however_many_brackets_are_no_phonemes(count: int) -> None:
+    end = "h@l'oU w'3:ld]]]"
+    assert await said("[" * count + end) == await said(" ".join("[" * count) + end)
+
+
+@pytest.mark.asyncio
 async def test_rates_are_in_order() -> None:
     rates: list[Rate] = ["x-slow", "slow", "medium", "fast", "x-fast"]
     lengths = [len(await said("one two three four five", Manner(rate=rate))) for rate in rates]

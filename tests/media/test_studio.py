@@ -191,6 +191,56 @@ async def test_a_voice_that_is_away_is_left_alone_for_a_while(cache: Cache) -> N
     assert [line["event"] for line in lines] == ["away does not speak", "over: away does not speak"]
 
 
+def over(studio: Studio, voice: Tone) -> None:
+    """Its rest ends now."""
+    studio._rests_until[voice.name] = asyncio.get_running_loop().time()
+
+
+@pytest.mark.asyncio
+async def test_after_its_rest_one_request_finds_out_and_the_others_wait_for_no_voice(cache: Cache) -> None:
+    away, other = Tone("away", 500, away=True), Tone("other", 900)
+    said = studio(cache, away, other, at_once=20)
+
+    async def seconds(text: str) -> float:
+        began = time.perf_counter()
+        await said.render([Text(text)], Manner())
+        return time.perf_counter() - began
+
+    await seconds("before")
+    away.seconds = 2.0
+    for outage in range(2):
+        over(said, away)
+        took = await asyncio.gather(*(seconds(f"{outage} {place}") for place in range(10)))
+        assert len([each for each in took if each >= 2]) == 1
+        assert len(away.said) == 2 + outage
+    away._away = False
+    over(said, away)
+    back = asyncio.create_task(seconds("back"))
+    await asyncio.sleep(0.1)
+    assert await seconds("meanwhile") < 2
+    await back
+    away.seconds = 0
+    await asyncio.gather(*(seconds(f"after {place}") for place in range(5)))
+    assert away.said[-6:] == ["back", *(f"after {place}" for place in range(5))]
+
+
+@pytest.mark.asyncio
+async def test_what_was_kept_does_not_tell_whether_a_voice_is_back(cache: Cache) -> None:
+    away, other = Tone("away", 500), Tone("other", 900)
+    said = studio(cache, away, other)
+    await said.render([Text("kept")], Manner())
+    away._away = True
+    await said.render([Text("a")], Manner())
+    over(said, away)
+    with capture_logs() as lines:
+        await said.render([Text("kept")], Manner())
+        away.seconds = 0.5
+        await asyncio.gather(*(said.render([Text(text)], Manner()) for text in "bcd"))
+    assert away.said == ["kept", "a", "b"]
+    assert other.said == ["a", "c", "d", "b"]
+    assert lines == []
+
+
 @pytest.mark.asyncio
 async def test_a_text_that_one_voice_can_not_say_is_no_reason_to_leave_it(cache: Cache) -> None:
     first, second = Tone("first", 500, fails=("a",)), Tone("second", 900)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from engine.errors import StoreAway
 from engine.store.connection import connect
 from engine.store.postgres import Row, Store
 from tests.store.conftest import execute
@@ -123,3 +124,17 @@ async def test_ten_minutes_of_sound_come_back_as_they_were(store: Store) -> None
     row = await store.add_announcement("account_1", name="long", seconds=600, sound=sound, most=9)
     assert row is not None
     assert await store.sound("account_1", row["id"]) == sound
+
+
+async def test_a_sound_may_take_longer_than_other_rows(store: Store, database_url: str) -> None:
+    row = await added(store)
+    connection = await connect(database_url)
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE announcements IN ACCESS EXCLUSIVE MODE")
+        read = asyncio.create_task(store.sound("account_1", row["id"]))
+        write = asyncio.create_task(added(store))
+        with pytest.raises(StoreAway):
+            await store.announcements("account_1")
+        await asyncio.sleep(1)
+    assert (await read, (await write)["number"]) == (b"RIFF one", "2")
+    await connection.close()
