@@ -72,16 +72,10 @@ class Callbacks:
         return due_at
 
     async def claim(
-        self,
-        count: int,
-        *,
-        now: float,
-        seconds: float,
-        without: Collection[str] = (),
-        without_accounts: Collection[str] = (),
+        self, count: int, *, now: float, seconds: float, without_accounts: Collection[str] = ()
     ) -> list[Callback]:
-        """Up to so many that are due by then, not those of these ids: other nodes leave them alone for so long."""
-        return _read(await self._named("claim_callbacks", now, count, list(without_accounts), list(without), seconds))
+        """Up to so many that are due by then, the first ones first: other nodes leave them alone for so long."""
+        return _read(await self._named("claim_callbacks", now, count, list(without_accounts), seconds))
 
     async def put_off(self, seconds: Mapping[Callback, float]) -> None:
         """Have every node leave each alone for so long, but for those that were changed."""

@@ -406,14 +406,14 @@ WHERE state = 'scheduled' AND claimed_until <= now() AND account_id <> ALL ($1::
 
 -- name: claim_callbacks
 -- Some callbacks that are due at that time, the first ones first, which other nodes will leave alone for so many
--- seconds; not of some accounts, nor some ids. What another node claims or fires at this moment is left to it.
+-- seconds; not of some accounts. What another node claims or fires at this moment is left to it.
 WITH due AS (
     SELECT request_id FROM callbacks
     WHERE state = 'scheduled' AND due_at <= to_timestamp($1) AND claimed_until <= now()
-        AND account_id <> ALL ($3::text[]) AND request_id <> ALL ($4::text[])
+        AND account_id <> ALL ($3::text[])
     ORDER BY due_at, request_id LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-UPDATE callbacks SET claimed_until = now() + make_interval(secs => $5) FROM due
+UPDATE callbacks SET claimed_until = now() + make_interval(secs => $4) FROM due
 WHERE callbacks.request_id = due.request_id
 RETURNING callbacks.request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at,
     requested_at, state, version, reason, settled_at
