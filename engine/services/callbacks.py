@@ -70,7 +70,6 @@ class CallbackClock:
 
     async def _look(self, tasks: asyncio.TaskGroup) -> float:
         """Begin with what is due; how long until there may be more."""
-        await self.store.callbacks.take_back()
         if self._put_off:
             put_off, self._put_off = self._put_off, {}
             await self.store.callbacks.put_off(put_off)
