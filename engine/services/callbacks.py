@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,6 +22,7 @@ CLAIM_SECONDS = 3.0  # so long after a node died in the middle of it another tak
 PAUSE_SECONDS = 1.0  # before one that was refused for the moment is tried again, with all of its account
 LONGEST_PAUSE_SECONDS = 60.0
 MOST_AT_ONCE = 100
+LEAST_AT_ONCE = 10  # of an account that has none under way, whatever the others have
 
 log = structlog.get_logger()
 
@@ -42,7 +44,8 @@ class Switch(Protocol):
 class CallbackClock:
     """This node's part in firing what is due; a claim shares the work out, the call's own commit decides.
 
-    What is due for longer than `grace_seconds` is not rung any more, but missed. `now` is the wall clock.
+    While some of an account are under way no more of it are claimed: they may wait for its turn to call, others
+    never do. What is due for longer than `grace_seconds` is not rung any more, but missed. `now` is the wall clock.
     """
 
     switch: Switch
@@ -51,7 +54,7 @@ class CallbackClock:
     limits: Limits
     grace_seconds: float
     now: Callable[[], float] = time.time
-    _under_way: set[str] = field(default_factory=set)
+    _under_way: Counter[str] = field(default_factory=Counter)  # how many, by account
     _put_off: dict[Callback, float] = field(default_factory=dict)  # for so many seconds; Postgres is to be told
     _paused: dict[str, float] = field(default_factory=dict)  # accounts that may not call now, until when (monotonic)
 
@@ -67,25 +70,24 @@ class CallbackClock:
 
     async def _look(self, tasks: asyncio.TaskGroup) -> float:
         """Begin with what is due; how long until there may be more."""
-        await self.store.callbacks.take_back()
         if self._put_off:
             put_off, self._put_off = self._put_off, {}
             await self.store.callbacks.put_off(put_off)
-        room = MOST_AT_ONCE - len(self._under_way)
         if not self.switch.ready or self.store.writer.away:
             return POLL_SECONDS
-        if not room:
-            return BUSY_SECONDS
         self._paused = {account: until for account, until in self._paused.items() if until > time.monotonic()}
-        due_at = await self.store.callbacks.next_due_at(without_accounts=self._paused)
-        wait_seconds = POLL_SECONDS if due_at is None else min(POLL_SECONDS, due_at - self.now())
+        without = self._paused.keys() | self._under_way.keys()
+        due_at = await self.store.callbacks.next_due_at(without_accounts=without)
+        longest_seconds = BUSY_SECONDS if self._under_way else POLL_SECONDS
+        wait_seconds = longest_seconds if due_at is None else min(longest_seconds, due_at - self.now())
         if wait_seconds > 0:
             return wait_seconds
+        room = max(LEAST_AT_ONCE, MOST_AT_ONCE - self._under_way.total())
         claimed = await self.store.callbacks.claim(
-            room, now=self.now(), seconds=CLAIM_SECONDS, without=self._under_way, without_accounts=self._paused
+            room, now=self.now(), seconds=CLAIM_SECONDS, without_accounts=without
         )
         for callback in claimed:
-            self._under_way.add(callback.request_id)
+            self._under_way[callback.account_id] += 1
             tasks.create_task(self._settle(callback), name=f"callback {callback.request_id}")
         return 0.0 if claimed else BUSY_SECONDS
 
@@ -102,7 +104,7 @@ class CallbackClock:
         except Exception:  # a fault of ours costs this one callback a while, never the others
             log.exception("callback not fired", call=callback.request_id)
         finally:
-            self._under_way.discard(callback.request_id)
+            self._under_way -= Counter([callback.account_id])
 
     async def _fire(self, callback: Callback) -> None:
         if callback.account_id in self._paused:  # since it was claimed

@@ -1,5 +1,6 @@
 """The schedule: callbacks as they are kept, changed, claimed and looked up."""
 
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -7,8 +8,12 @@ from typing import Any
 from engine.core import rows
 from engine.core.callback import Callback
 from engine.core.idempotency import KeptAnswer
-from engine.errors import IdTaken, KeyTaken, StoreAway
+from engine.errors import IdTaken, KeyTaken, OverCapacity, StoreAway
 from engine.store.connection import to_database
+
+MOST_SCHEDULED = 10_000  # of an account at once
+FULL = f"the account has {MOST_SCHEDULED:,} callbacks scheduled, as many as it may have"
+UNTOLD = "untold "  # before the id of one to be forgotten, which is also a call's
 
 Row = dict[str, Any]
 
@@ -16,31 +21,27 @@ Row = dict[str, Any]
 class Callbacks:
     """Methods raise `StoreAway`. Times are epoch seconds. What settles a callback is its call's first commit."""
 
-    def __init__(self, named: Callable[..., Awaitable[list[Row]]]) -> None:
+    def __init__(self, named: Callable[..., Awaitable[list[Row]]], forget: Callable[[str], Future[None]]) -> None:
         self._named = named
-        self._unsure: set[str] = set()  # refused, though their statement may have come through
+        self._forget = forget
 
     async def schedule(self, callback: Callback, kept: KeptAnswer | None = None) -> None:
-        """Keep a new one, and what its request is answered. Raises `IdTaken`, `KeyTaken`: nothing of it stays.
+        """Keep a new one, and what its request is answered.
 
-        After `StoreAway` it is for `take_back` to see to that; with a key, the same request again finds what stayed.
+        Raises `IdTaken`, `KeyTaken`, `OverCapacity`: nothing of it stays. After `StoreAway`, too, as soon as Postgres
+        is back, should it have come through; with a key, the same request again finds what stayed.
         """
         answers = [rows.kept_row(kept, call_id=callback.request_id)] if kept else []
         try:
-            scheduled = await self._named("schedule", to_database(asdict(callback)), answers)
+            (row,) = await self._named("schedule", to_database(asdict(callback)), answers, MOST_SCHEDULED)
         except StoreAway:
             if kept is None:
-                self._unsure.add(callback.request_id)
+                await self._forget(UNTOLD + callback.request_id)  # refused only once that outlives us
             raise
-        if not scheduled:
+        if row["is_full"]:
+            raise OverCapacity(FULL)
+        if not row["is_made"]:
             raise KeyTaken if kept else IdTaken
-
-    async def take_back(self) -> None:
-        """Delete what nobody was told of, now that Postgres answers again."""
-        if self._unsure:
-            unsure = list(self._unsure)
-            await self._named("take_back_callbacks", unsure)
-            self._unsure.difference_update(unsure)
 
     async def one(self, account_id: str, request_id: str) -> Callback | None:
         """That callback of that account."""
@@ -72,16 +73,10 @@ class Callbacks:
         return due_at
 
     async def claim(
-        self,
-        count: int,
-        *,
-        now: float,
-        seconds: float,
-        without: Collection[str] = (),
-        without_accounts: Collection[str] = (),
+        self, count: int, *, now: float, seconds: float, without_accounts: Collection[str] = ()
     ) -> list[Callback]:
-        """Up to so many that are due by then, not those of these ids: other nodes leave them alone for so long."""
-        return _read(await self._named("claim_callbacks", now, count, list(without_accounts), list(without), seconds))
+        """Up to so many that are due by then, the first ones first: other nodes leave them alone for so long."""
+        return _read(await self._named("claim_callbacks", now, count, list(without_accounts), seconds))
 
     async def put_off(self, seconds: Mapping[Callback, float]) -> None:
         """Have every node leave each alone for so long, but for those that were changed."""

@@ -34,7 +34,7 @@ class Store:
         self._url = url
         self._node = node
         self.writer = writer
-        self.callbacks = Callbacks(self._named)
+        self.callbacks = Callbacks(self._named, writer.forget)
 
     @classmethod
     @asynccontextmanager

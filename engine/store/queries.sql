@@ -123,8 +123,11 @@ DELETE FROM cdrs USING old WHERE cdrs.request_id = old.request_id RETURNING cdrs
 -- Take back a node's calls that nobody was told of: their write may have come through after we gave it up.
 -- Their keys are free again; a call that another engine has told of under its key stays. A callback is scheduled
 -- again, and keeps the key that it was scheduled under; one that another node has fired since is that node's, and one
--- that was missed stays so.
-WITH given_up AS (
+-- that was missed stays so. What is given as 'untold c…' is no call, but a callback that is not to be scheduled at all.
+WITH untold AS (
+    DELETE FROM callbacks USING unnest($1::text[]) AS given
+    WHERE given LIKE 'untold %' AND request_id = split_part(given, ' ', 2) AND state = 'scheduled'
+), given_up AS (
     SELECT call_id FROM unnest($1::text[]) AS call_id
     WHERE NOT EXISTS (SELECT FROM callbacks WHERE request_id = call_id)
 ), keyed AS (
@@ -332,13 +335,17 @@ RETURNING number
 
 -- name: schedule
 -- A new callback, and the answer to its request under an idempotency key where there is one: both or neither.
--- Not returned where the id has been used before or the key is taken; another engine's commit of that is waited for.
-WITH asked AS (
-    SELECT * FROM jsonb_to_record($1) AS asked (
+-- Not made where the id has been used before or the key is taken (another engine's commit of that is waited for), nor
+-- where the account is full: it has so many scheduled already, not counting what is being scheduled at this moment.
+WITH counted AS (
+    SELECT count(*) >= $3 AS is_full FROM callbacks
+    WHERE account_id = $1::jsonb->>'account_id' AND state = 'scheduled'
+), asked AS (
+    SELECT asked.* FROM counted, jsonb_to_record($1) AS asked (
         request_id text, account_id text, agent_number text, customer_number text, caller_id text, wall text,
         time_zone text, due_at timestamptz, requested_at timestamptz
     )
-    WHERE NOT EXISTS (SELECT FROM callbacks AS known WHERE known.request_id = asked.request_id)
+    WHERE NOT is_full AND NOT EXISTS (SELECT FROM callbacks AS known WHERE known.request_id = asked.request_id)
         AND NOT EXISTS (SELECT FROM calls WHERE call_id = asked.request_id)
 ), new_keys AS (
     INSERT INTO idempotency_keys AS known (account_id, key, fingerprint, call_id, status, body, expires_at)
@@ -351,17 +358,15 @@ WITH asked AS (
         body = excluded.body, expires_at = excluded.expires_at, replayed_at = NULL
         WHERE known.expires_at <= now()
     RETURNING call_id
+), made AS (
+    INSERT INTO callbacks (request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at,
+        requested_at, state, version, reason)
+    SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at,
+        'scheduled', 1, ''
+    FROM asked WHERE $2 = '[]' OR EXISTS (SELECT FROM new_keys)
+    RETURNING request_id
 )
-INSERT INTO callbacks (request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at,
-    requested_at, state, version, reason)
-SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at,
-    'scheduled', 1, ''
-FROM asked WHERE $2 = '[]' OR EXISTS (SELECT FROM new_keys)
-RETURNING request_id
-
--- name: take_back_callbacks
--- Delete callbacks that nobody was told of: their statement may have come through after we gave it up.
-DELETE FROM callbacks WHERE request_id = ANY ($1::text[]) AND state = 'scheduled'
+SELECT is_full, EXISTS (SELECT FROM made) AS is_made FROM counted
 
 -- name: callback
 -- One callback of one account.
@@ -406,14 +411,14 @@ WHERE state = 'scheduled' AND claimed_until <= now() AND account_id <> ALL ($1::
 
 -- name: claim_callbacks
 -- Some callbacks that are due at that time, the first ones first, which other nodes will leave alone for so many
--- seconds; not of some accounts, nor some ids. What another node claims or fires at this moment is left to it.
+-- seconds; not of some accounts. What another node claims or fires at this moment is left to it.
 WITH due AS (
     SELECT request_id FROM callbacks
     WHERE state = 'scheduled' AND due_at <= to_timestamp($1) AND claimed_until <= now()
-        AND account_id <> ALL ($3::text[]) AND request_id <> ALL ($4::text[])
+        AND account_id <> ALL ($3::text[])
     ORDER BY due_at, request_id LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-UPDATE callbacks SET claimed_until = now() + make_interval(secs => $5) FROM due
+UPDATE callbacks SET claimed_until = now() + make_interval(secs => $4) FROM due
 WHERE callbacks.request_id = due.request_id
 RETURNING callbacks.request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at,
     requested_at, state, version, reason, settled_at

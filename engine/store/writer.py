@@ -39,7 +39,7 @@ class Writer:
         self._pending: dict[str, Call] = {}  # to be written now
         self._new: set[str] = set()  # not accepted before they are in Postgres
         self._provisos: dict[str, Proviso] = {}  # what the commit of some of them depends on
-        self._forgotten: set[str] = set()  # refused, though their write may have come through
+        self._forgotten: set[str] = set()  # refused, though their write may have come through: ids, or `untold …`
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._recovering: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
@@ -85,12 +85,14 @@ class Writer:
 
     def commit(self, call: Call) -> asyncio.Future[None]:
         """Write the call now: done once Postgres has it, or the spool. Fails with `StoreAway`, `IdTaken`."""
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(call.call_id, []).append(waiting)
         self._lazy.pop(call.call_id, None)
         self._pending[call.call_id] = call
-        self._wake.set()
-        return waiting
+        return self._awaited(call.call_id)
+
+    def forget(self, name: str) -> asyncio.Future[None]:
+        """Take back what may have come through: done once Postgres has, or the spool will. Fails with `StoreAway`."""
+        self._forgotten.add(name)
+        return self._awaited(name)
 
     def note_asterisk(self, started_at: float) -> None:
         """Keep, with the next beat, when the node's Asterisk was started."""
@@ -104,8 +106,7 @@ class Writer:
         """Return once Postgres has what an engine before us had to spool. Raises `StoreAway`."""
         if not self.away and not self._spool.left_over:
             return
-        recovered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._recovering.append(recovered)
+        self._recovering.append(recovered := asyncio.get_running_loop().create_future())
         self.away = True
         self._lost.set()
         await recovered
@@ -163,13 +164,11 @@ class Writer:
             self._mark_away(exc)
 
     async def _write_all(self) -> None:
-        if self._forgotten:
-            forgotten, self._forgotten = self._forgotten, set()
-            try:
-                await self._ledger.forget(list(forgotten))
-            except BaseException:
-                self._forgotten |= forgotten
-                raise
+        if forgotten := list(self._forgotten):
+            await self._ledger.forget(forgotten)
+            self._forgotten.difference_update(forgotten)
+            for name in forgotten:
+                self._answer(name, None)
         while self._pending:
             calls = self._take()
             try:
@@ -237,21 +236,21 @@ class Writer:
                 for call in [each for each in calls if not each.over]:
                     self._answer(call.call_id, StoreAway())
                 calls = [each for each in calls if each.over]
-            forgotten, self._forgotten = self._forgotten, set()
+            forgotten = list(self._forgotten)
             kept = [(each.call_id, each.dump()) for each in self._snapshots(calls)]
             try:
                 await self._spool.put([*kept, *((call_id, None) for call_id in forgotten)])
             except BaseException as exc:
                 self._give_back(calls)
-                self._forgotten |= forgotten
                 if not isinstance(exc, SpoolRefused):
                     raise
                 for call_id in list(self._waiting):
                     self._answer(call_id, StoreAway())
                 return False
             crash.reached("spool.written")
-            for call in calls:
-                self._answer(call.call_id, None)
+            self._forgotten.difference_update(forgotten)
+            for call_id in (*forgotten, *(call.call_id for call in calls)):
+                self._answer(call_id, None)
         return True
 
     def _wake_later(self) -> None:
@@ -260,8 +259,7 @@ class Writer:
     async def _drain(self) -> None:
         """Give Postgres the oldest of the spool; once it has all of it, the store is back."""
         try:
-            batch = await self._spool.oldest(BATCH_CALLS)
-            if batch:
+            if batch := await self._spool.oldest(BATCH_CALLS):
                 await self._give(batch)
                 crash.reached("spool.drained")
                 await self._spool.remove(batch)
@@ -280,15 +278,12 @@ class Writer:
             self._be_back()
 
     async def _give(self, batch: list[Spooled]) -> None:
-        forgotten = [each.call_id for each in batch if each.body is None]
-        if forgotten:
+        if forgotten := [each.call_id for each in batch if each.body is None]:
             await self._ledger.forget(forgotten)
         snapshots = list(loaded(batch))
         stale = self._stale(batch, snapshots)
-        written = await self._ledger.write([each for each in snapshots if each.call_id not in stale])
-        known = written | stale
-        unwritten = [each for each in batch if each.body is not None and each.call_id not in known]
-        if unwritten:
+        known = stale | await self._ledger.write([each for each in snapshots if each.call_id not in stale])
+        if unwritten := [each for each in batch if each.body is not None and each.call_id not in known]:
             log.error("calls of the spool are set aside beside it", calls=[each.call_id for each in unwritten])
             await self._spool.set_aside(unwritten)
         await self._ledger.seen(batch[-1].spooled_at)
@@ -305,6 +300,11 @@ class Writer:
         self._drained = 0
         self._wake.set()
         self._recovered(None)
+
+    def _awaited(self, call_id: str) -> asyncio.Future[None]:
+        self._waiting.setdefault(call_id, []).append(waiting := asyncio.get_running_loop().create_future())
+        self._wake.set()
+        return waiting
 
     def _answer(self, call_id: str, error: Exception | None) -> None:
         self._new.discard(call_id)

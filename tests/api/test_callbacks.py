@@ -153,6 +153,16 @@ async def test_what_is_wrong_is_said_by_name_and_nothing_is_made(
     assert await asked(client, "GET", "/v1/callbacks") == (200, {"callbacks": []})
 
 
+async def test_an_account_that_is_full_is_told_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.store.callbacks.MOST_SCHEDULED", 1)
+    request_id = await made(client)
+    words = "the account has 10,000 callbacks scheduled, as many as it may have"
+    assert await asked(client, "POST", json=later()) == (429, refused(words))
+    assert (await asked(client, "PATCH", json={"request_id": request_id, "scheduled_at": wall(7200)}))[0] == 200
+    assert (await asked(client, "DELETE", json={"request_id": request_id}))[0] == 200
+    await made(client)
+
+
 async def test_fifty_identical_requests_with_one_key_are_one_callback(client: Client) -> None:
     body, key = later(), {"Idempotency-Key": "once"}
     answers = await asyncio.gather(*(asked(client, "POST", json=body, headers=key) for _ in range(50)))

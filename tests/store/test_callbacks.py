@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.callback import Callback, Due, State, unrung
 from engine.core.idempotency import Answer, KeptAnswer
-from engine.errors import IdTaken, KeyTaken, StoreAway, TooLate
+from engine.errors import IdTaken, KeyTaken, OverCapacity, StoreAway, TooLate
 from engine.services import retention
 from engine.store.connection import connect
 from engine.store.postgres import Store
@@ -58,6 +58,32 @@ async def another(url: str, state: Path) -> AsyncIterator[Store]:
         writing.cancel()
         await asyncio.wait([writing])
         await store.writer.close()
+
+
+@asynccontextmanager
+async def killed(url: str, state: Path) -> AsyncIterator[Store]:
+    """That node's store, whose engine is killed in the end."""
+    spool = Spool(state)
+    async with Store.open(url, node="n2", spool=spool) as store:
+        writing = asyncio.create_task(store.writer.run())
+        yield store
+        writing.cancel()
+        await asyncio.wait([writing])
+        store.writer._ledger.lose()
+        await spool.close()
+
+
+FETCH = Store._fetch
+
+
+async def lost(store: Store, *arguments: Any) -> list[Any]:
+    """Postgres carries it out, and its answer is lost."""
+    await FETCH(store, *arguments)
+    raise StoreAway
+
+
+async def ids(store: Store) -> set[str]:
+    return {each.request_id for each in await store.callbacks.of("account_1", count=10)}
 
 
 async def test_a_callback_is_kept_as_it_is_and_seen_by_its_account_only(store: Store) -> None:
@@ -268,23 +294,44 @@ async def test_a_callback_keeps_the_key_it_was_scheduled_under_when_its_call_is_
 async def test_a_request_that_was_refused_is_taken_back_unless_its_key_leads_to_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Store._fetch
-
-    async def lost(self: Store, *arguments: Any) -> list[Any]:
-        await original(self, *arguments)
-        raise StoreAway
-
+    await scheduled(store)
     with monkeypatch.context() as outage:
         outage.setattr(Store, "_fetch", lost)
         for request_id, answer in (("c000000001", None), ("c000000002", KeptAnswer(key("a"), Answer(200, "told")))):
             with pytest.raises(StoreAway):
                 await store.callbacks.schedule(callback_of(request_id), answer)
-    await scheduled(store)
-    for _ in range(2):
-        await store.callbacks.take_back()
-        kept_ids = {each.request_id for each in await store.callbacks.of("account_1", count=10)}
-        assert kept_ids == {ID, "c000000002"}
+    assert await ids(store) == {ID, "c000000002"}
     assert await store.replay(key("a")) == Answer(200, "told", replayed=True)
+
+
+async def test_a_request_that_was_refused_is_taken_back_by_the_next_engine_where_ours_was_killed(
+    store: Store, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is lost, Postgres stays away, the engine dies: its successor finds what to take back in the spool."""
+
+    async def gone(*_: Any) -> None:
+        raise ConnectionRefusedError
+
+    await scheduled(store)
+    async with killed(database_url, tmp_path / "n2") as ours:
+        with monkeypatch.context() as outage:
+            outage.setattr(Store, "_fetch", lost)
+            outage.setattr(ours.writer._ledger, "reach", gone)
+            with pytest.raises(StoreAway):
+                await ours.callbacks.schedule(callback_of("c000000001"))
+    assert await ids(store) == {ID, "c000000001"}
+    async with another(database_url, tmp_path / "n2") as successor:
+        await successor.writer.recover()
+        assert await ids(store) == {ID}
+
+
+async def test_what_is_taken_back_is_no_callback_whose_call_is(store: Store) -> None:
+    """The same id in a refused call's place: the callback stays."""
+    await scheduled(store)
+    await store.writer.forget(ID)
+    assert await ids(store) == {ID}
+    await store.writer.forget(f"untold {ID}")
+    assert await ids(store) == set()
 
 
 # -- keys --------------------------------------------------------------------------------------
@@ -309,6 +356,31 @@ async def test_an_id_is_never_used_twice(store: Store) -> None:
         with pytest.raises(IdTaken):
             await scheduled(store, taken)
     assert len(await store.callbacks.of("account_1", count=10)) == 1
+
+
+# -- how many ----------------------------------------------------------------------------------
+
+
+async def test_an_account_has_so_many_scheduled_at_once_and_no_more(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store.callbacks.MOST_SCHEDULED", 3)
+    for number in range(3):
+        await scheduled(store, f"c{number:09x}")
+    await store.callbacks.schedule(callback_of("cffffffff1", account_id="account_2"))
+    kept_answer = KeptAnswer(key("a"), Answer(200, "told"))
+    for answer in (None, kept_answer):
+        with pytest.raises(OverCapacity, match="as many as it may have"):
+            await store.callbacks.schedule(callback_of("cffffffff2"), answer)
+    assert await ids(store) == {f"c{number:09x}" for number in range(3)}
+    assert await store.replay(key("a")) is None  # its key is free
+    assert await store.callbacks.delete("account_1", "c000000000", now=950.0)
+    await store.callbacks.schedule(callback_of("cffffffff2"), kept_answer)
+    with pytest.raises(OverCapacity):
+        await store.callbacks.schedule(callback_of("cffffffff3"))
+    (fired,) = await store.callbacks.claim(1, now=1000.0, seconds=0.0, without_accounts=["account_2"])
+    await store.writer.accept(new_call(fired.request_id), due(fired))
+    await store.callbacks.schedule(callback_of("cffffffff3"))
 
 
 # -- claims ------------------------------------------------------------------------------------
@@ -350,11 +422,11 @@ async def test_a_change_ends_a_claim_and_outdates_who_would_put_it_off(store: St
     assert again == replace(made, version=2)
 
 
-async def test_accounts_and_ids_can_be_left_out(store: Store) -> None:
+async def test_accounts_can_be_left_out(store: Store) -> None:
     await scheduled(store)
     await scheduled(store, "c000000001", account_id="account_2", due_at=999.0)
     assert await store.callbacks.next_due_at(without_accounts=["account_2"]) == 1000.0
-    assert await claimed(store, without_accounts=["account_2"], without=[ID]) == []
+    assert await claimed(store, without_accounts=["account_1", "account_2"]) == []
     assert await claimed(store, without_accounts=["account_2"]) == [ID]
 
 
