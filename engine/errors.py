@@ -18,7 +18,6 @@ __all__ = [
     "InvalidRequest",
     "KeyReused",
     "KeyTaken",
-    "LibraryFull",
     "LockedOut",
     "Mislabelled",
     "NoSecret",
@@ -39,6 +38,7 @@ __all__ = [
     "Stopped",
     "StoreAway",
     "TooLate",
+    "TooManyAnnouncements",
     "TooSlow",
     "Unauthorised",
     "Unavailable",
@@ -268,10 +268,10 @@ class OfTheFile(Refusal):
     code = "of_the_file"
 
 
-class LibraryFull(Refusal):
+class TooManyAnnouncements(Refusal):
     """the account has as many announcements as it may have: delete some"""
 
-    code = "library_full"
+    code = "too_many_announcements"
 
 
 class NotFetched(InvalidRequest):

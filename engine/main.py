@@ -28,7 +28,7 @@ from engine.gate import Gate
 from engine.media.cache import Cache
 from engine.media.casting import cast
 from engine.media.fetch import Fetcher
-from engine.media.library import Library
+from engine.media.shelf import Shelf
 from engine.media.speeches import Speeches
 from engine.media.studio import Studio
 from engine.services import audit, lag, retention
@@ -81,8 +81,8 @@ async def _run(settings: Settings, *, wait: bool) -> None:
         )
         accounts = Accounts(settings.seal)
         fetcher = Fetcher(allowed_hosts=settings.fetch_allowed_hosts, http=settings.fetch_http)
-        library = Library(store, accounts, settings.sounds / "announcements", fetcher)
-        await _once_postgres_answers(library.refresh)
+        shelf = Shelf(store, accounts, settings.sounds / "announcements", fetcher)
+        await _once_postgres_answers(shelf.refresh)
         gate = Gate(accounts, store)
         gate.take_stops(await _once_postgres_answers(store.stops))
         orders: asyncio.Queue[int] = asyncio.Queue()
@@ -102,7 +102,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 store=store,
                 switch=switch,
                 limits=settings.limits,
-                library=library,
+                shelf=shelf,
                 studio=_studio(settings),
                 speeches=speeches,
             )
@@ -113,8 +113,8 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(store.writer.run(), name="writer"),
                 tasks.create_task(_step_down(store, switch), name="ownership"),
                 tasks.create_task(audit.run(switch), name="audit"),
-                tasks.create_task(_follow_hints(store, library, gate, switch), name="hints"),
-                tasks.create_task(library.run(), name="announcements"),
+                tasks.create_task(_follow_hints(store, shelf, gate, switch), name="hints"),
+                tasks.create_task(shelf.run(), name="announcements"),
                 tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
                 tasks.create_task(sweep_speeches.run(speeches, switch), name="speeches"),
@@ -215,7 +215,7 @@ async def _serve(api: Api, settings: Settings) -> web.AppRunner:
     return runner
 
 
-async def _follow_hints(store: Store, library: Library, gate: Gate, switch: Switch) -> None:
+async def _follow_hints(store: Store, shelf: Shelf, gate: Gate, switch: Switch) -> None:
     """A notification is a hint: whatever it says, look at the tables."""
     unread = Trouble("hints not followed: the store is away")
     async for _ in store.listen():
@@ -223,7 +223,7 @@ async def _follow_hints(store: Store, library: Library, gate: Gate, switch: Swit
             gate.take_stops(await store.stops())
             for call_id in await store.hangups_asked():
                 switch.cancel(call_id)
-            await library.refresh()
+            await shelf.refresh()
             switch.look_for_agents()
             unread.is_over()
         except StoreAway:

@@ -30,7 +30,7 @@ from engine.core.speech import Manner, Part
 from engine.core.sticky import paired
 from engine.counts import Counts
 from engine.errors import AgentUnavailable, AsteriskAway, DndListed
-from engine.media.library import Library
+from engine.media.shelf import Shelf
 from engine.media.speeches import Speeches
 from engine.store.postgres import Store
 
@@ -77,7 +77,7 @@ class Api:
     door: Door
     store: Store
     switch: Switch
-    library: Library
+    shelf: Shelf
     limits: Limits
     studio: Studio
     speeches: Speeches
@@ -87,7 +87,7 @@ class Api:
     async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
         """What was asked for, within that account."""
         if isinstance(ask, AnnouncementAsk):
-            return await self.library.answer(account, ask)
+            return await self.shelf.answer(account, ask)
         if isinstance(ask, CallbackAsk):
             return await self.schedule.answer(account, ask, keep=keep)
         account_id = account.account_id

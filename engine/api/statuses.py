@@ -10,7 +10,7 @@ STATUSES = {
     "in_flight": 409,
     "too_late": 409,
     "of_the_file": 409,
-    "library_full": 409,
+    "too_many_announcements": 409,
     "too_large": 413,
     "unknown_sound": 415,
     "mislabelled": 415,

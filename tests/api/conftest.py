@@ -30,7 +30,7 @@ from engine.counts import Counts
 from engine.errors import AsteriskAway
 from engine.gate import Gate
 from engine.main import LINE_BYTES
-from engine.media.library import Library
+from engine.media.shelf import Shelf
 from engine.media.speeches import Speeches
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
@@ -46,7 +46,7 @@ __all__ = [
     "client",
     "clock",
     "database_url",
-    "library",
+    "shelf",
     "store",
     "studio",
     "switch",
@@ -208,9 +208,9 @@ def studio() -> StudioDouble:
 
 
 @pytest.fixture
-def library(accounts: Accounts, store: Store, tmp_path: Path) -> Library:
+def shelf(accounts: Accounts, store: Store, tmp_path: Path) -> Shelf:
     """The uploaded announcements; nothing may be fetched."""
-    return Library(store, accounts, tmp_path / "media")
+    return Shelf(store, accounts, tmp_path / "media")
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def application(
     store: Any,
     switch: Any,
     door: Door,
-    library: Library | None = None,
+    shelf: Shelf | None = None,
     *,
     studio: Any = None,
     speeches: Path = Path("/nonexistent"),
@@ -235,7 +235,7 @@ def application(
         store=store,
         switch=switch,
         limits=Limits(ring_seconds=30, max_talk_seconds=7200),
-        library=library or Library(store, door.accounts, Path("/nonexistent")),
+        shelf=shelf or Shelf(store, door.accounts, Path("/nonexistent")),
         studio=studio or StudioDouble(),
         speeches=Speeches(speeches),
     )
@@ -256,7 +256,7 @@ async def client(
     store: Store,
     switch: SwitchDouble,
     clock: ClockDouble,
-    library: Library,
+    shelf: Shelf,
     studio: StudioDouble,
     tmp_path: Path,
 ) -> AsyncIterator[Client]:
@@ -266,7 +266,7 @@ async def client(
         lockout=Lockout(LOCKOUT_PER_MINUTE, clock),
         trusted_proxies=(ip_network(PROXY),),
     )
-    app = application(store, switch, door, library, studio=studio, speeches=tmp_path / "speeches")
+    app = application(store, switch, door, shelf, studio=studio, speeches=tmp_path / "speeches")
     headers = {"account": "account_1", "auth": "secret of account_1"}
     async with TestClient(LongLines(app), headers=headers) as client:
         yield client

@@ -25,9 +25,9 @@ from engine.api.dialects.sarv import PATHS
 from engine.core.account import Announcement
 from engine.core.asks import UploadAnnouncement
 from engine.errors import StoreAway
-from engine.media import library as shelf
+from engine.media import shelf as shelves
 from engine.media.convert import Converted
-from engine.media.library import Library
+from engine.media.shelf import Shelf
 from engine.store.postgres import Store
 from tests.api.conftest import ROUTE, Client, SwitchDouble, account
 from tests.media.files import decibel, samples_of, sound
@@ -320,7 +320,7 @@ async def test_only_so_many_are_taken_at_once_and_two_converted(
         at_work -= 1
         return Converted(b"RIFF", 1.0)
 
-    monkeypatch.setattr(shelf, "convert", convert)
+    monkeypatch.setattr(shelves, "convert", convert)
 
     async def send(account: str = "account_1") -> tuple[int, str | None]:
         headers = {"Content-Type": "audio/mpeg", "account": account, "auth": f"secret of {account}"}
@@ -341,9 +341,9 @@ async def test_only_so_many_are_taken_at_once_and_two_converted(
 
 
 async def test_an_account_with_too_many_is_told_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "MOST", 1)
+    monkeypatch.setattr(shelves, "MOST", 1)
     await sent(client)
-    assert (await refused(client, 409, data=form(MP3, "x.mp3")))["code"] == "library_full"
+    assert (await refused(client, 409, data=form(MP3, "x.mp3")))["code"] == "too_many_announcements"
 
 
 # -- what is there ---------------------------------------------------------------------------
@@ -435,22 +435,22 @@ async def test_it_can_be_played_in_a_call_at_once(client: Client, switch: Switch
 
 
 @pytest_asyncio.fixture(loop_scope="function")
-async def other(store: Store, tmp_path: Path) -> Library:
+async def other(store: Store, tmp_path: Path) -> Shelf:
     """Another node's."""
-    return Library(store, Accounts(), tmp_path / "other")
+    return Shelf(store, Accounts(), tmp_path / "other")
 
 
-async def added(library: Library, name: str = "one") -> dict[str, Any]:
-    row: dict[str, Any] = await library.answer(
-        library.accounts.accounts["account_1"], UploadAnnouncement(content=MP3, name=name)
+async def added(shelf: Shelf, name: str = "one") -> dict[str, Any]:
+    row: dict[str, Any] = await shelf.answer(
+        shelf.accounts.accounts["account_1"], UploadAnnouncement(content=MP3, name=name)
     )
     return row
 
 
-async def looked(library: Library) -> None:
+async def looked(shelf: Shelf) -> None:
     """A look, and what comes of it."""
-    await library.refresh()
-    await library.fill()
+    await shelf.refresh()
+    await shelf.fill()
 
 
 @pytest.fixture
@@ -462,11 +462,11 @@ def service() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("service")
-async def test_another_node_has_it_at_its_next_look(library: Library, other: Library) -> None:
-    row = await added(library)
+async def test_another_node_has_it_at_its_next_look(shelf: Shelf, other: Shelf) -> None:
+    row = await added(shelf)
     await looked(other)
     file = other.folder / "account_1" / row["id"]
-    assert file.read_bytes() == (library.folder / "account_1" / row["id"]).read_bytes()
+    assert file.read_bytes() == (shelf.folder / "account_1" / row["id"]).read_bytes()
     assert file.stat().st_mode & 0o777 == 0o644
     assert [each.stat().st_mode & 0o777 for each in (file.parent, other.folder)] == [0o755] * 2
     known = other.accounts.accounts["account_1"].announcements
@@ -475,9 +475,9 @@ async def test_another_node_has_it_at_its_next_look(library: Library, other: Lib
 
 
 async def test_a_deleted_one_stays_a_file_until_no_call_can_play_it(
-    library: Library, other: Library, store: Store, database_url: str
+    shelf: Shelf, other: Shelf, store: Store, database_url: str
 ) -> None:
-    one, two = await added(library), await added(library)
+    one, two = await added(shelf), await added(shelf)
     await looked(other)
     await store.delete_announcement("account_1", one["id"])
     await looked(other)
@@ -490,7 +490,7 @@ async def test_a_deleted_one_stays_a_file_until_no_call_can_play_it(
     assert two["id"] in other.accounts.accounts["account_1"].announcements
 
 
-async def test_what_a_dead_engine_left_half_written_is_removed(other: Library, library: Library) -> None:
+async def test_what_a_dead_engine_left_half_written_is_removed(other: Shelf, shelf: Shelf) -> None:
     folder = other.folder / "account_1"
     folder.mkdir(parents=True)
     old, new, strange = (folder / name for name in ("old.part", "new.part", "1610448601_9.wav"))
@@ -501,20 +501,20 @@ async def test_what_a_dead_engine_left_half_written_is_removed(other: Library, l
     assert [path.exists() for path in (old, new, strange)] == [False, True, False]
 
 
-async def test_what_stands_in_the_file_wins(library: Library, store: Store, tmp_path: Path) -> None:
-    row = await added(library)
+async def test_what_stands_in_the_file_wins(shelf: Shelf, store: Store, tmp_path: Path) -> None:
+    row = await added(shelf)
     body = {"id": "x_1.wav", "file": str(tmp_path / "hello.wav"), "alias": "1", "seconds": 2.5}
     item = {"kind": "announcement", "account_id": "account_1", "id": "x_1.wav", "position": 1, "body": body}
     await store.apply([account("account_1"), item])
-    await library.refresh()
-    known = library.accounts.accounts["account_1"].announcements
+    await shelf.refresh()
+    known = shelf.accounts.accounts["account_1"].announcements
     assert known["1"] == known["x_1.wav"] != known[row["id"]]
 
 
 async def test_where_it_can_not_be_written_it_is_unknown_and_all_else_goes_on(
-    library: Library, other: Library, store: Store
+    shelf: Shelf, other: Shelf, store: Store
 ) -> None:
-    row = await added(library)
+    row = await added(shelf)
     other.folder.write_text("not a folder")
     await looked(other)
     one = other.accounts.accounts["account_1"]
@@ -525,9 +525,9 @@ async def test_where_it_can_not_be_written_it_is_unknown_and_all_else_goes_on(
 
 
 async def test_on_a_full_disk_nothing_is_left_behind(
-    library: Library, other: Library, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, other: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = await added(library)
+    row = await added(shelf)
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -557,9 +557,9 @@ def out_of_reach(monkeypatch: pytest.MonkeyPatch, store: Store, *announcement_id
 
 
 async def test_a_sound_that_can_not_be_read_holds_up_nothing_else(
-    library: Library, other: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, other: Shelf, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, two, three = [await added(library) for _ in range(3)]
+    one, two, three = [await added(shelf) for _ in range(3)]
     with monkeypatch.context() as patch, capture_logs() as lines:
         asked = out_of_reach(patch, store, two["id"])
         for live_calls in (7, 8):
@@ -576,22 +576,22 @@ async def test_a_sound_that_can_not_be_read_holds_up_nothing_else(
 
 
 async def test_a_start_waits_for_the_accounts_and_for_no_file(
-    library: Library, other: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, other: Shelf, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = await added(library)
+    there = await added(shelf)
     await looked(other)
-    missing = await added(library)
+    missing = await added(shelf)
     asked = out_of_reach(monkeypatch, store, missing["id"])
-    started = Library(store, Accounts(), other.folder)
+    started = Shelf(store, Accounts(), other.folder)
     await started.refresh()
     assert set(started.accounts.accounts["account_1"].announcements) == {"x_84.wav", "84", there["id"], "1"}
     assert asked == []
 
 
 async def test_what_a_look_missed_is_written_beside_and_tried_again_at_the_next_look(
-    library: Library, other: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, other: Shelf, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [await added(library) for _ in range(2)]
+    rows = [await added(shelf) for _ in range(2)]
     running = asyncio.create_task(other.run())
     with monkeypatch.context() as patch:
         asked = out_of_reach(patch, store, rows[0]["id"])
@@ -607,16 +607,16 @@ async def test_what_a_look_missed_is_written_beside_and_tried_again_at_the_next_
 
 
 async def test_an_upload_is_known_here_without_reading_it_back(
-    library: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = out_of_reach(monkeypatch, store)
-    row = await added(library)
-    assert row["id"] in library.accounts.accounts["account_1"].announcements
+    row = await added(shelf)
+    assert row["id"] in shelf.accounts.accounts["account_1"].announcements
     assert asked == []
 
 
 async def test_an_older_look_does_not_undo_a_newer_one(
-    library: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hint's look that has read everything before an upload and an apply, and ends after them."""
     read, reads, began, go_on = store.uploads, itertools.count(1), asyncio.Event(), asyncio.Event()
@@ -629,25 +629,25 @@ async def test_an_older_look_does_not_undo_a_newer_one(
         return rows
 
     monkeypatch.setattr(store, "uploads", late)
-    older = asyncio.create_task(library.refresh())
+    older = asyncio.create_task(shelf.refresh())
     await began.wait()
     await store.apply([account("account_1", max_live_calls=7), account("account_2")])
-    row = await added(library)
+    row = await added(shelf)
     go_on.set()
     await older
-    one = library.accounts.accounts["account_1"]
+    one = shelf.accounts.accounts["account_1"]
     assert (row["id"] in one.announcements, one.max_live_calls) == (True, 7)
-    assert (library.folder / "account_1" / row["id"]).exists()
+    assert (shelf.folder / "account_1" / row["id"]).exists()
 
 
 async def test_an_upload_is_answered_even_if_the_look_after_it_fails(
-    library: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away() -> list[Any]:
         raise StoreAway
 
     monkeypatch.setattr(store, "applied", away)
-    assert (await added(library))["number"] == "1"
+    assert (await added(shelf))["number"] == "1"
 
 
 async def test_while_postgres_is_away_nothing_is_taken(

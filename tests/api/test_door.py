@@ -26,7 +26,7 @@ from tests.api.conftest import (
     client,
     clock,
     database_url,
-    library,
+    shelf,
     store,
     studio,
     switch,
@@ -36,7 +36,7 @@ from tests.dialects.sarv_document import MESSAGES
 from tests.media.files import sound
 from tests.store.test_store import ended, new_call, written
 
-__all__ = ["client", "clock", "database_url", "library", "store", "studio", "switch"]
+__all__ = ["client", "clock", "database_url", "shelf", "store", "studio", "switch"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 

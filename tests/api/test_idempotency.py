@@ -24,7 +24,7 @@ from engine.ari.client import Ari
 from engine.errors import StoreAway
 from engine.gate import Gate
 from engine.line import Line
-from engine.media.library import Library
+from engine.media.shelf import Shelf
 from engine.store.connection import connect
 from engine.store.ledger import Ledger
 from engine.store.postgres import Store
@@ -120,7 +120,7 @@ async def _running(
             while not switch.ready:
                 await asyncio.sleep(0.01)
         door = Door(accounts=accounts, lockout=Lockout(100), trusted_proxies=())
-        app = application(store, switch, door, Library(store, accounts, state / "media"))
+        app = application(store, switch, door, Shelf(store, accounts, state / "media"))
         async with TestClient(TestServer(app), headers=headers) as client:
             yield Engine(client, asterisk, store, switch)
         switch.close()

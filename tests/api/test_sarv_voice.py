@@ -16,7 +16,7 @@ from engine.api.dialects.sarv_voice import PATH
 from engine.errors import ConverterAway, StoreAway
 from engine.media import fetch
 from engine.media.fetch import Fetcher
-from engine.media.library import Library
+from engine.media.shelf import Shelf
 from engine.store.postgres import Store
 from tests.api.conftest import ROUTE, Client, SwitchDouble, account
 from tests.media.files import samples_of, sound
@@ -80,9 +80,9 @@ async def accounts(store: Store) -> Accounts:
 
 
 @pytest.fixture
-def library(accounts: Accounts, store: Store, tmp_path: Path, host: Host) -> Library:
+def shelf(accounts: Accounts, store: Store, tmp_path: Path, host: Host) -> Shelf:
     fetcher = Fetcher(allowed_hosts=[host.url.removeprefix("http://")])
-    return Library(store, accounts, tmp_path / "media", fetcher)
+    return Shelf(store, accounts, tmp_path / "media", fetcher)
 
 
 async def answer(client: Client, **params: str) -> dict[str, Any]:
@@ -217,7 +217,7 @@ async def test_a_slow_host_is_007_after_fifteen_seconds(
 
 
 async def test_one_too_many_is_007_too(client: Client, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.media.library.MOST", 0)
+    monkeypatch.setattr("engine.media.shelf.MOST", 0)
     body = await answer(client, **PROOF, announcement_path=f"{host.url}/welcome.mp3")
     assert (body["code"], "delete some" in body["desc"]) == ("007", True)
 
@@ -229,7 +229,7 @@ async def test_what_is_our_fault_is_503(
     async def fail(*_: Any, **__: Any) -> None:
         raise failure
 
-    monkeypatch.setattr("engine.media.library.convert", fail)
+    monkeypatch.setattr("engine.media.shelf.convert", fail)
     async with client.get(PATH, params=PROOF | {"announcement_path": f"{host.url}/welcome.mp3"}) as reply:
         assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
         assert (await reply.json())["code"] == code

@@ -14,7 +14,7 @@ from engine.accounts import Accounts
 from engine.core.account import Agent
 from engine.gate import Gate
 from engine.main import _follow_hints
-from engine.media.library import Library
+from engine.media.shelf import Shelf
 from engine.store.connection import connect
 from engine.store.postgres import Store
 from tests.api.conftest import account
@@ -119,8 +119,8 @@ async def test_a_running_engine_sees_each_change_within_a_second(
     await store.apply([account("account_1"), agent("201"), agent("202"), group("301", ["201", "202"])])
     accounts = Accounts()
     switch = Mock()
-    library = Library(store, accounts, tmp_path)
-    following = asyncio.create_task(_follow_hints(store, library, Gate(accounts, store), switch))
+    shelf = Shelf(store, accounts, tmp_path)
+    following = asyncio.create_task(_follow_hints(store, shelf, Gate(accounts, store), switch))
     await asyncio.sleep(0.5)  # it listens, and has looked
     async with Store.open(database_url) as operator:
         for change in (

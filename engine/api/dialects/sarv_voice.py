@@ -14,11 +14,11 @@ from engine.core.asks import AnnouncementRow, Ask, FetchAnnouncement
 from engine.core.refusal import InvalidRequest, Refusal
 from engine.errors import (
     DisabledAccount,
-    LibraryFull,
     Mislabelled,
     NotFetched,
     OtherAddress,
     OtherDialect,
+    TooManyAnnouncements,
     Unauthorised,
     UnknownSound,
     WrongSound,
@@ -88,7 +88,7 @@ def _worded(refusal: Refusal) -> tuple[int, str, str]:
     code = _code(refusal)
     if code is not None:
         return 200, code, TEXTS[code]
-    if isinstance(refusal, WrongSound | NotFetched | LibraryFull):
+    if isinstance(refusal, WrongSound | NotFetched | TooManyAnnouncements):
         return 200, TYPE, f"Invalid announcement: {refusal.message}"
     http_status = status(refusal)
     return http_status, str(http_status), refusal.message

@@ -25,7 +25,7 @@ from engine.core.asks import (
     PlayAnnouncement,
     UploadAnnouncement,
 )
-from engine.errors import LibraryFull, NotFound, OfTheFile, StoreAway, Unavailable, WrongConfig
+from engine.errors import NotFound, OfTheFile, StoreAway, TooManyAnnouncements, Unavailable, WrongConfig
 from engine.media import folder as files
 from engine.media.convert import convert
 from engine.media.fetch import Fetcher
@@ -44,7 +44,7 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Library:
+class Shelf:
     """What is uploaded of every account, in the store, in this node's `folder`, and known to its accounts."""
 
     store: Store
@@ -155,7 +155,7 @@ class Library:
                 account.account_id, name=_shown(name), seconds=sound.seconds, sound=sound.wav, most=MOST
             )
         if row is None:
-            raise LibraryFull
+            raise TooManyAnnouncements
         try:
             await self._write({**row, "account_id": account.account_id}, sound.wav)
         except OSError as exc:
