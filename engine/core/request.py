@@ -116,7 +116,9 @@ class CallRequest:
 
     def party(self, side: Side) -> Party:
         """The party of that side, which is one of those to be reached."""
-        return self.parties[side]
+        party = self.agent if side == "agent" else self.customer
+        assert party is not None
+        return party
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

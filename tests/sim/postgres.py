@@ -259,8 +259,8 @@ class Pool:
         self._postgres = postgres
         self._connection: Connection | None = None
 
-    async def fetch(self, text: str, *arguments: Any) -> list[Row]:
-        """The rows of a statement."""
+    async def fetch(self, text: str, *arguments: Any, **_: Any) -> list[Row]:
+        """The rows of a statement; its time limit is the model's own."""
         if self._connection is None or self._connection.closed:
             self._connection = await self._postgres.connect()
         return await self._connection.fetch(text, *arguments)
