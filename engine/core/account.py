@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from engine.core.ivr import Ivr
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -68,6 +70,10 @@ class Account:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the ids of its agents, in order
     announcements: Mapping[str, Announcement] = field(default_factory=dict)  # by id
     templates: Mapping[str, Template] = field(default_factory=dict)  # by id
+    endpoints: Mapping[str, str] = field(default_factory=dict)  # a voice bot, a voicemail: `PJSIP/…`, by id
+    ivrs: Mapping[str, Ivr] = field(default_factory=dict)  # by id; its texts are not spoken yet
+    default_ivr: str = ""  # the id of the one a campaign connects to that names nothing else
+    report_tz: str = "UTC"
     dnd_numbers: frozenset[str] = frozenset()  # do not disturb: never called as a customer
     calling_hours: CallingHours | None = None  # of campaigns
     max_live_calls: int = 10

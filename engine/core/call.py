@@ -3,12 +3,13 @@
 Facts are noted the same way for every kind of call; what they mean is the flow's to decide.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core import talk
+from engine.core.ivr import Visit
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
 from engine.core.refused import ADD, HANGUP, OPEN, UNMUTE, refused
@@ -64,6 +65,8 @@ class Call:
     played_at: float = 0.0  # when the latest began
     heard_seconds: float = 0.0  # of the request's speech, before the playback that is on since `played_at`
     permit: Verdict = ALLOWED  # the latest refusal, if a leg was refused
+    visit: Visit | None = None  # of the customer to the request's IVR
+    connecting: str = ""  # which of the request's choices is the agent's party now
     pressed: set[tuple[str, float]] = field(default_factory=set)  # by whom and when, to know a key told twice
 
     # -- what a flow asks ------------------------------------------------------------------
@@ -159,6 +162,11 @@ class Call:
         if leg.created_at is None:
             return []
         return [c.Hangup(leg=leg.name, cause=HANGUP_CAUSES.get(reason, CAUSE_NORMAL))]
+
+    def connect(self, name: str) -> None:
+        """From now on that one of the request's choices is the agent's party."""
+        self.connecting = name
+        self.request = replace(self.request, agent=self.request.choices[name])
 
     def mark_bridged(self, *legs: Leg) -> None:
         """Both parties talk from now on; talk time counts from here."""

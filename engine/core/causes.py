@@ -13,6 +13,7 @@ class Disposition(StrEnum):
     CONGESTION = "CONGESTION"
     CHANUNAVAIL = "CHANUNAVAIL"
     CANCEL = "CANCEL"
+    DND = "DND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ BY_US = {
     "queue_timeout": Outcome(Disposition.NOANSWER, "us", "queue_timeout"),
     "no_agent_free": Outcome(Disposition.BUSY, "party", "no agent was free"),
     "missed": Outcome(Disposition.CANCEL, "us", "missed"),
+    "missing_field": Outcome(Disposition.CANCEL, "us", "missing_field"),
     "not_dialled": Outcome(Disposition.CANCEL, "us", "never dialled"),
     "refused": Outcome(Disposition.CHANUNAVAIL, "us", "Asterisk did not carry out a command for it"),
     "interrupted": Outcome(Disposition.CONGESTION, "us", "cut off from Asterisk while dialling"),
@@ -57,7 +59,7 @@ BY_US = {
     "region": Outcome(Disposition.CANCEL, "us", "a region the account may not call"),
     "route": Outcome(Disposition.CANCEL, "us", "no route leads there any more"),
     "caller_id": Outcome(Disposition.CANCEL, "us", "a caller id that is not the account's any more"),
-    "dnd": Outcome(Disposition.CANCEL, "us", "on the do-not-disturb list"),
+    "dnd": Outcome(Disposition.DND, "us", "on the do-not-disturb list"),
     "calling_hours": Outcome(Disposition.CANCEL, "us", "not within calling hours"),
 }
 CANCELLED = Outcome(Disposition.CANCEL, "us", "given up before it answered")

@@ -1,6 +1,7 @@
 """The record of an ended request: one for each, however many legs it took."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from engine.core.call import QUEUE_TIMEOUT, Call
 from engine.core.causes import BY_US, CANCELLED, Disposition, Outcome
@@ -34,6 +35,14 @@ class Cdr:
     digits: str
     heard_seconds: float | None
     announcement_seconds: float | None
+    campaign_id: str | None = None
+    campaign_type: int | None = None
+    list_id: str | None = None
+    unique_id: str | None = None
+    is_dnd: bool = False
+    answers: dict[str, str] | None = None
+    amd_status: str | None = None
+    amd_reason: str | None = None
 
 
 def key_leg(call: Call) -> Leg | None:
@@ -95,7 +104,24 @@ def cdr(call: Call, *, node: str) -> Cdr:
         digits=call.digits,
         heard_seconds=_heard(call, leg, speech) if speech else None,
         announcement_seconds=round(speech.seconds * speech.times, 3) if speech else None,
+        **_of_campaign(call, outcome, leg),
     )
+
+
+def _of_campaign(call: Call, outcome: Outcome, leg: Leg | None) -> dict[str, Any]:
+    attempt = call.request.campaign
+    if attempt is None:
+        return {}
+    return {
+        "campaign_id": attempt.campaign_id,
+        "campaign_type": attempt.campaign_type,
+        "list_id": attempt.list_id,
+        "unique_id": attempt.unique_id,
+        "is_dnd": outcome.disposition == Disposition.DND,
+        "answers": dict(call.visit.answers) if call.visit else None,
+        "amd_status": leg.amd_status if leg and leg.amd_status else None,
+        "amd_reason": leg.amd_reason if leg and leg.amd_status else None,
+    }
 
 
 def _heard(call: Call, leg: Leg | None, speech: Speech) -> float:

@@ -29,6 +29,9 @@ class Leg:
     estimated: bool = False
     hangup_at: float | None = None  # when we told Asterisk to end it
     hangup_reason: str | None = None  # why we ended it, or lost it; None while we did not
+    amd_status: str = ""  # who answered, where that was asked: human, machine, silence, unsure
+    amd_reason: str = ""  # Asterisk's word for why
+    amd_at: float | None = None  # when that was known
 
     @property
     def over(self) -> bool:

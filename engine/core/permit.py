@@ -143,7 +143,7 @@ def spelt(account: Account, text: str) -> str:
 
 def _read(target: Attempt, moment: Moment) -> Case:
     account = moment.account
-    if target.number in account.extensions:
+    if target.number in account.extensions or target.number in account.endpoints:
         return Case(target, moment, None)
     read = numbers.of_digits if target.spelt else numbers.parse
     try:
@@ -187,6 +187,8 @@ def _region(case: Case) -> str | None:
 
 def _route(case: Case) -> str | None:
     extensions = case.moment.account.extensions
+    if case.target.number in case.moment.account.endpoints:
+        return None
     if dialstring.endpoints(case.digits, extensions=extensions, routes=case.moment.routes):
         return None
     return "no route leads to this number"

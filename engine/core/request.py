@@ -1,12 +1,14 @@
 """What any API may ask for, checked once: after this a request can be dialled."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from engine.core import dialstring, permit
 from engine.core.account import Account, Agent, Route
+from engine.core.amd import Amd
+from engine.core.ivr import Ivr
 from engine.core.refusal import InvalidRequest, NotPermitted
 
 Side = Literal["agent", "customer"]
@@ -89,12 +91,35 @@ class Speech:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignAttempt:
+    """Which attempt of which contact of a campaign a call is, and when there is to be another."""
+
+    campaign_id: str
+    campaign_type: int
+    list_id: str
+    position: int  # of the contact in its list
+    attempt: int  # the first is 1
+    max_retries: int
+    retry_seconds: int
+    retry_on: tuple[str, ...]  # dispositions
+
+    @property
+    def unique_id(self) -> str:
+        """By which reports know it."""
+        return f"{self.campaign_id}_{self.list_id}_{self.position}-u{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
     """One request for one call: the agent's party is reached first, then the customer's, then both are bridged.
 
     Without an agent's party the customer hears `speech`, and that is all of the call. `ring_tone` is what the agent's
     party hears while the customer's is hunted (a media URI; "": what the customer's network sends). `dnd_sides` are
     those whose numbers must not be on the account's do-not-disturb lists.
+
+    A campaign's attempt reaches the customer first, finds out by `amd` who answered, plays `speech`, if there is one,
+    then leads through `ivr`, or else connects to the party of `choices` that `connect_to` names ("": to nobody). What
+    an IVR transfers to is in `choices`, too.
     """
 
     account_id: str
@@ -108,6 +133,11 @@ class CallRequest:
     pair: Pair | None = None
     speech: Speech | None = None
     dnd_sides: tuple[Side, ...] = ("customer",)
+    campaign: CampaignAttempt | None = None
+    amd: Amd | None = None
+    ivr: Ivr | None = None
+    choices: Mapping[str, Party] = field(default_factory=dict)
+    connect_to: str = ""
 
     @property
     def parties(self) -> dict[Side, Party]:

@@ -9,14 +9,16 @@ from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any
 
+from engine.core.amd import Amd
 from engine.core.call import Call, Flow
 from engine.core.callback import Due
 from engine.core.cdr import Cdr
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id
+from engine.core.ivr import Choice, Ivr, Prompt, Step, Visit
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
-from engine.core.request import Alert, CallRequest, Pair, Party, Speech, Target
+from engine.core.request import Alert, CallRequest, CampaignAttempt, Pair, Party, Speech, Target
 
 Row = dict[str, Any]
 LEG_FACTS = tuple(field.name for field in fields(Leg))
@@ -36,6 +38,7 @@ CALL_FACTS = (
     "plays",
     "played_at",
     "heard_seconds",
+    "connecting",
 )
 
 _leg_facts = attrgetter(*LEG_FACTS)
@@ -56,6 +59,7 @@ def call_row(call: Call, *, node: str) -> Row:
         seeking=dict(call.seeking),
         sought_since=dict(call.sought_since),
         permit=call.permit,
+        visit=call.visit and asdict(call.visit),
         ended_at=call.ended_at,
     )
     return row
@@ -106,6 +110,9 @@ def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: 
     for name in CALL_FACTS:
         setattr(call, name, row[name])
     call.heard_seconds = row["heard_seconds"] or 0.0
+    call.visit = Visit(**row["visit"]) if row["visit"] else None
+    if call.connecting:
+        call.connect(call.connecting)
     call.members = set(row["members"])
     call.permit = Verdict(**row["permit"]) if row["permit"] else ALLOWED
     call.legs = {leg["name"]: Leg(**{name: leg[name] for name in LEG_FACTS}) for leg in legs}
@@ -114,6 +121,7 @@ def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: 
 
 def _request(kept: Mapping[str, Any]) -> CallRequest:
     agent, pair, speech = kept["agent"], kept["pair"], kept.get("speech")
+    campaign, amd, ivr = kept.get("campaign"), kept.get("amd"), kept.get("ivr")
     return CallRequest(
         **{
             **kept,
@@ -123,6 +131,10 @@ def _request(kept: Mapping[str, Any]) -> CallRequest:
             "pair": Pair(**pair) if pair else None,
             "speech": Speech(**speech) if speech else None,
             "dnd_sides": tuple(kept["dnd_sides"]),
+            "campaign": CampaignAttempt(**{**campaign, "retry_on": tuple(campaign["retry_on"])}) if campaign else None,
+            "amd": Amd(**amd) if amd else None,
+            "ivr": _ivr(ivr) if ivr else None,
+            "choices": {name: _party(party) for name, party in kept.get("choices", {}).items()},
         }
     )
 
@@ -130,3 +142,20 @@ def _request(kept: Mapping[str, Any]) -> CallRequest:
 def _party(kept: Mapping[str, Any]) -> Party:
     targets = (Target(**{**target, "endpoints": tuple(target["endpoints"])}) for target in kept["targets"])
     return Party(**{**kept, "targets": tuple(targets)})
+
+
+def _ivr(kept: Mapping[str, Any]) -> Ivr:
+    return Ivr(**{**kept, "steps": tuple(_step(step) for step in kept["steps"])})
+
+
+def _step(kept: Mapping[str, Any]) -> Step:
+    wrong = kept["wrong"]
+    return Step(
+        **{
+            **kept,
+            "prompt": Prompt(**kept["prompt"]),
+            "keys": {key: Choice(**choice) for key, choice in kept["keys"].items()},
+            "wrong": Prompt(**wrong) if wrong else None,
+            "otherwise": Choice(**kept["otherwise"]),
+        }
+    )

@@ -1,4 +1,4 @@
-"""The SQL of `queries.sql` by name: `QUERIES["cdr"]`."""
+"""The SQL of this folder's `.sql` files by name: `QUERIES["cdr"]`."""
 
 import re
 from pathlib import Path
@@ -10,4 +10,6 @@ def load(path: Path) -> dict[str, str]:
     return dict(zip(parts[::2], (statement.strip() for statement in parts[1::2]), strict=True))
 
 
-QUERIES = load(Path(__file__).with_name("queries.sql"))
+QUERIES = {
+    name: statement for path in sorted(Path(__file__).parent.glob("*.sql")) for name, statement in load(path).items()
+}

@@ -9,7 +9,8 @@ WITH new_calls AS (
         release_reason = excluded.release_reason, bridge = excluded.bridge, bridge_open = excluded.bridge_open,
         members = excluded.members, digits = excluded.digits, deadlines = excluded.deadlines,
         permit = excluded.permit, seeking = excluded.seeking, sought_since = excluded.sought_since, gave_up = excluded.gave_up, hears = excluded.hears,
-        plays = excluded.plays, played_at = excluded.played_at, heard_seconds = excluded.heard_seconds
+        plays = excluded.plays, played_at = excluded.played_at, heard_seconds = excluded.heard_seconds,
+        connecting = excluded.connecting, visit = excluded.visit
         WHERE known.account_id = excluded.account_id AND known.requested_at = excluded.requested_at
     RETURNING call_id
 ), new_legs AS (
@@ -20,14 +21,17 @@ WITH new_calls AS (
         answered_at = excluded.answered_at, bridged_at = excluded.bridged_at, ended_at = excluded.ended_at,
         cause = excluded.cause, sip_code = excluded.sip_code, estimated = excluded.estimated,
         hangup_at = excluded.hangup_at, hangup_reason = excluded.hangup_reason, disposition = excluded.disposition,
-        reason = excluded.reason, ended_by = excluded.ended_by
+        reason = excluded.reason, ended_by = excluded.ended_by, amd_status = excluded.amd_status,
+        amd_reason = excluded.amd_reason, amd_at = excluded.amd_at
 ), new_cdrs AS (
     INSERT INTO cdrs (request_id, account_id, node, kind, agent_number, customer_number, dialed_number, caller_id,
         disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits,
-        heard_seconds, announcement_seconds)
+        heard_seconds, announcement_seconds, campaign_id, campaign_type, list_id, unique_id, is_dnd, answers, amd_status,
+        amd_reason)
     SELECT cdr.request_id, cdr.account_id, cdr.node, cdr.kind, agent_number, customer_number, dialed_number, caller_id,
         disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits,
-        heard_seconds, announcement_seconds
+        heard_seconds, announcement_seconds, campaign_id, campaign_type, list_id, unique_id, is_dnd, answers, amd_status,
+        amd_reason
     FROM jsonb_populate_recordset(NULL::cdrs, $3) AS cdr ORDER BY call_date
     ON CONFLICT (request_id) DO NOTHING
 )
@@ -84,9 +88,13 @@ WITH asked AS (
     ON CONFLICT (leg_id) DO NOTHING
 ), new_cdrs AS (
     INSERT INTO cdrs (request_id, account_id, node, kind, agent_number, customer_number, dialed_number, caller_id,
-        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits)
+        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits,
+        heard_seconds, announcement_seconds, campaign_id, campaign_type, list_id, unique_id, is_dnd, answers, amd_status,
+        amd_reason)
     SELECT cdr.request_id, cdr.account_id, cdr.node, cdr.kind, agent_number, customer_number, dialed_number, caller_id,
-        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits
+        disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits,
+        heard_seconds, announcement_seconds, campaign_id, campaign_type, list_id, unique_id, is_dnd, answers, amd_status,
+        amd_reason
     FROM jsonb_populate_recordset(NULL::cdrs, $5) AS cdr JOIN accepted ON accepted.call_id = cdr.request_id
     ON CONFLICT (request_id) DO NOTHING
 )
