@@ -141,7 +141,9 @@ class Line:
         if self._arrived is not None:
             self._reaction_seconds.append(time.monotonic() - self._arrived)
             self._arrived = None
-        if isinstance(command, c.AddToBridge):  # the rest has to find the legs in the bridge
+        if isinstance(
+            command, c.AddToBridge | c.TuneAmd
+        ):  # the rest has to find the legs in the bridge, the copy tuned
             self._waited_for = command
         if not ari.send(resource, nickname, arguments, partial(self._replied, command)):
             self._waited_for = command
