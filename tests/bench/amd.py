@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import statistics
 import sys
 import tempfile
@@ -9,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from engine.core.amd import Amd
@@ -54,6 +57,7 @@ class Heard:
 def main() -> None:
     """Measure it, and print it."""
     options = parser().parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     raise SystemExit(report(run(measure(options.count, rate=options.rate)), options.count))
 
 

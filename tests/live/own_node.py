@@ -3,7 +3,6 @@
 import asyncio
 import math
 import secrets
-import time
 import wave
 from array import array
 from collections.abc import AsyncIterator, Mapping
@@ -28,7 +27,8 @@ from tests.store.conftest import execute, other_database
 MEDIA = Path(__file__).resolve().parents[2] / ".lab/media/t1"  # where the lab's Asterisk sees it, too
 NODE = "t1"
 CALLER_ID = "15168148111"
-AGENTS = {f"20{place}": Agent(agent_id=f"20{place}", number=f"91991002{place}000") for place in (1, 2)}
+AGENTS = {f"20{place}": Agent(agent_id=f"20{place}", number=f"9199100{place}000{place}") for place in (1, 2)}
+BOT = "bot"
 ACCOUNT = Account(
     account_id="account_1",
     name="Demo shop",
@@ -37,6 +37,7 @@ ACCOUNT = Account(
     caller_ids=(CALLER_ID,),
     agents=AGENTS,
     groups={"301": tuple(AGENTS)},
+    endpoints={BOT: "PJSIP/bot"},
     calls_per_second=100,
     max_live_calls=400,
     attempts_per_day=0,
@@ -157,8 +158,3 @@ def tone(hz: int, seconds: float) -> str:
         turn = 2 * math.pi * hz / RATE
         audio.writeframes(array("h", (round(8000 * math.sin(turn * at)) for at in range(round(RATE * seconds)))))
     return f"sound:{path}"
-
-
-def now() -> float:
-    """Since when recordings are looked for."""
-    return time.time()
