@@ -4,4 +4,4 @@ from types import ModuleType
 
 from engine.core.flows import announce, click2call
 
-FLOWS: dict[str, ModuleType] = {"click2call": click2call, "callback": click2call, "otp": announce}
+FLOWS: dict[str, ModuleType] = {"click2call": click2call, "callback": click2call, "otp": announce, "campaign": announce}
