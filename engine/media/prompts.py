@@ -31,6 +31,7 @@ class Prompts:
     def __init__(self, kept_in: Path, studio: Studio) -> None:
         self._folder = kept_in.absolute()
         self._studio = studio
+        self._speaking = asyncio.Lock()  # who asks for the same meanwhile finds it
         if not PLAYABLE.fullmatch(str(self._folder)):
             raise WrongConfig(
                 f"{self._folder}: a path that Asterisk is given has only letters, digits and / . _ - in it"
@@ -46,18 +47,22 @@ class Prompts:
         file = self._folder / f"{name_of(text, asked, 'prompt')}.wav"
         seconds = await asyncio.to_thread(_used, file)
         if seconds is None:
-            sound = await self._studio.render(spoken(text, {}), asked)
-            try:
-                await asyncio.to_thread(folder.write, file, sound)
-            except OSError as exc:
-                log.error("prompt not kept", error=str(exc))
-                raise Unavailable from exc
-            seconds = _seconds(sound)
+            async with self._speaking:
+                seconds = await asyncio.to_thread(_used, file) or await self._speak(file, text, asked)
         return Prompt(media=f"sound:{file.with_suffix('')}", seconds=seconds, text=text)
 
     async def sweep(self) -> int:
         """Remove what was not used for 30 days; how many files. Raises `OSError`."""
         return await asyncio.to_thread(_sweep, self._folder, time.time() - UNUSED_SECONDS)
+
+    async def _speak(self, file: Path, text: str, asked: Manner) -> float:
+        sound = await self._studio.render(spoken(text, {}), asked)
+        try:
+            await asyncio.to_thread(folder.write, file, sound)
+        except OSError as exc:
+            log.error("prompt not kept", error=str(exc))
+            raise Unavailable from exc
+        return _seconds(sound)
 
     async def _step(self, step: Step, asked: Manner) -> Step:
         prompt = await self._made(step.prompt, asked)

@@ -22,7 +22,7 @@ from engine.store.postgres import Store
 
 POLL_SECONDS = 0.5  # how late a campaign begins, or is seen to be stopped
 TICK_SECONDS = 0.1  # between two looks at who may be called, while a campaign runs
-LEASE_SECONDS = 15.0  # so long after a node died another takes over whom it had claimed
+LEASE_SECONDS = 15.0  # so long after a node died another takes over whom it had claimed: longer than a start takes
 
 log = structlog.get_logger()
 
@@ -155,7 +155,9 @@ class CampaignClock:
             if account is None:
                 continue
             for share in self._shares(account, queues, means):
-                await share.queue.grant(share.starts)
+                if await share.queue.grant(share.starts):
+                    next_at = share.starts[-1] + _gap_seconds(account)
+                    self._account_next_at[account_id] = max(next_at, self._account_next_at.get(account_id, 0.0))
 
     def _shares(self, account: Account, queues: Iterable[LeadQueue], means: Means) -> list[Share]:
         """When each may call, as far as the account has room: the first one first, of several who waits for longest."""
@@ -166,13 +168,17 @@ class CampaignClock:
             able = [(at, each.queue.served, each) for each in shares if (at := each.next_start(now, not_before))]
             if not able:
                 break
-            at, _, share = min(able, key=lambda each: each[:2])
+            at, _, share = min(able, key=lambda each: (max(each[0], now), each[1]))
             if not share.starts and not share.queue.check():
                 shares.remove(share)
                 continue
             share.starts.append(at)
             share.queue.served = next(self._turns)
-            not_before = at + 1 / max(1, account.calls_per_second)
+            not_before = at + _gap_seconds(account)
             room -= 1
-        self._account_next_at[account.account_id] = not_before
         return [each for each in shares if each.starts]
+
+
+def _gap_seconds(account: Account) -> float:
+    """How far apart the starts of an account's calls are, at least."""
+    return 1 / max(1, account.calls_per_second)

@@ -136,9 +136,9 @@ class LeadQueue:
     async def give_back(self) -> None:
         """Tell Postgres who is put off. Raises `StoreAway`."""
         if self._put_off:
-            put_off = self._put_off
+            put_off = list(self._put_off)  # others are added meanwhile
             await self.means.store.leads.put_off(self.campaign.campaign_id, put_off)
-            self._put_off = self._put_off[len(put_off) :]
+            del self._put_off[: len(put_off)]
 
     async def fill(self) -> None:
         """Claim who is due, as many as are soon called; complete the campaign if nobody is left. Raises `StoreAway`."""
@@ -162,20 +162,19 @@ class LeadQueue:
             if not claimed and self.idle and await leads.complete(self.running):
                 log.info("campaign completed", campaign=self.campaign.campaign_id)
 
-    async def grant(self, starts: list[float]) -> None:
+    async def grant(self, starts: list[float]) -> bool:
         """Call the first ones at these times, unless another node has taken them. Raises `StoreAway`."""
         then_at = starts[-1] + self.spacing_seconds
         leads = self.means.store.leads
         granted = await leads.grant(self.campaign.campaign_id, next_at=self.next_at, then_at=then_at)
-        if granted is None:
-            return
-        self.next_at = granted.next_start_at
-        if not granted.is_granted:
-            return
+        self.next_at = granted.next_start_at if granted else math.inf
+        if not granted or not granted.is_granted:
+            return False
         for at in starts[: len(self.ready)]:
             prepared = self.ready.popleft()
             self._under_way(1)
             self.means.spawn(self._start(prepared, at), f"start {self.campaign.campaign_id} {prepared.lead.position}")
+        return True
 
     def check(self) -> bool:
         """Whether the first one may be called now, as far as can be said at once; one who never may is taken away."""
@@ -267,6 +266,7 @@ class LeadQueue:
         facts = {"campaign": lead.campaign_id, "position": lead.position}
         match exc:
             case TooLate():  # stopped meanwhile, or its start was missed
+                log.info("lead not as it was", **facts)
                 self._put_off.append((lead, 0.0))
             case StoreAway():  # its claim will be over
                 pass

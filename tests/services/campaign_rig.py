@@ -68,7 +68,7 @@ class Rung:
     position: int
     attempt: int
     at: float
-    node: str
+    call_id: str
 
 
 @dataclass(slots=True)
@@ -77,7 +77,6 @@ class SwitchDouble:
 
     store: Store
     accounts: Accounts
-    node: str
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     ready: bool = True
     call_seconds: float = 0.0
@@ -109,7 +108,7 @@ class SwitchDouble:
         await self.store.writer.accept(call, due)
         campaign = request.campaign
         assert campaign is not None
-        rung = Rung(campaign.campaign_id, campaign.position, campaign.attempt, time.time(), self.node)
+        rung = Rung(campaign.campaign_id, campaign.position, campaign.attempt, time.time(), call.call_id)
         self.rung.append(rung)
         self.requests.append(request)
         self.live[request.account_id] += 1
@@ -156,17 +155,18 @@ class Node:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        self.switch.tasks.clear()
 
 
 @asynccontextmanager
 async def running(
-    url: str, name: str, accounts: Accounts, state: Path, *, lease_seconds: float = 1.0
+    url: str, name: str, accounts: Accounts, state: Path, *, lease_seconds: float = 3.0
 ) -> AsyncIterator[Node]:
     """A node that carries campaigns out."""
     async with Store.open(url, node=name, spool=Spool(state / name)) as store:
         folder, studio = state / name / "speeches", StudioDouble()
         speeches = Speeches(folder)
-        switch = SwitchDouble(store, accounts, name, ended=speeches.forget)
+        switch = SwitchDouble(store, accounts, ended=speeches.forget)
         speech = LeadSpeech(
             studio=studio,  # type: ignore[arg-type]
             speeches=speeches,
