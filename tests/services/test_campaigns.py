@@ -365,9 +365,7 @@ async def test_however_often_a_node_is_killed_each_is_called_as_often_as_the_rul
     adopted: set[str] = set()
     await tables.contacts("LS00000001", 90, fields='{"field1": "x"}')
     await tables.contacts("DN00000001", 10, first=60)
-    await tables.query(
-        "UPDATE contacts SET fields = '{}' WHERE list_id = 'LS00000001' AND position BETWEEN 80 AND 84"
-    )
+    await tables.query("UPDATE contacts SET fields = '{}' WHERE list_id = 'LS00000001' AND position BETWEEN 80 AND 84")
     rules = {"dnd_list_id": "DN00000001", "max_retries": 2, "retry_seconds": 0, "per_minute": 1800}
     await tables.campaign(announcement="", text="Hi {field1}", **rules)  # type: ignore[arg-type]
     async with running(database_url, "m1", accounts, tmp_path, lease_seconds=2.0) as steady:
