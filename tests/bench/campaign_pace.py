@@ -25,7 +25,7 @@ MORE = 1.2  # so many times the contacts that can be called: there is always wor
 BEGIN_SECONDS = 30.0
 
 DESCRIPTION = """
-Has the lab's engine carry out a campaign to numbers of one row of the carrier, stops it after so long, and reads off the legs
+Has the lab carry out a campaign to numbers of one row of the carrier, stops it after so long, and reads off the legs
 when each was dialled: the most in any rolling 60 seconds, and the rate reached between the first and the last.
 """
 EPILOG = "Exit code: 0, or 1 if any 60 seconds held more calls than allowed, or the rate was below 95 % of it."
