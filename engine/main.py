@@ -28,12 +28,15 @@ from engine.gate import Gate
 from engine.media.cache import Cache
 from engine.media.casting import cast
 from engine.media.fetch import Fetcher
+from engine.media.prompts import Prompts
 from engine.media.shelf import Shelf
 from engine.media.speeches import Speeches
 from engine.media.studio import Studio
 from engine.services import audit, lag, retention
 from engine.services import speeches as sweep_speeches
 from engine.services.callbacks import CallbackClock
+from engine.services.campaigns import CampaignClock
+from engine.services.lead_speech import LeadSpeech
 from engine.store import embedded, migrate
 from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store
@@ -90,6 +93,10 @@ async def _run(settings: Settings, *, wait: bool) -> None:
             asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, number)
         async with asyncio.TaskGroup() as tasks:
             speeches = Speeches(settings.speeches)
+            studio = _studio(settings)
+            lead_speech = LeadSpeech(
+                studio=studio, speeches=speeches, prompts=Prompts(settings.sounds / "prompts", studio)
+            )
             switch = Switch(ari, store, tasks, node=settings.node, gate=gate, ended=speeches.forget)
             door = Door(
                 accounts=accounts,
@@ -103,7 +110,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 switch=switch,
                 limits=settings.limits,
                 shelf=shelf,
-                studio=_studio(settings),
+                studio=studio,
                 speeches=speeches,
             )
             services: list[asyncio.Task[Any]] = [
@@ -117,7 +124,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(shelf.run(), name="announcements"),
                 tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
-                tasks.create_task(sweep_speeches.run(speeches, switch), name="speeches"),
+                tasks.create_task(sweep_speeches.run(lead_speech, switch), name="speeches"),
                 tasks.create_task(lag.run(switch.counts.lag), name="lag"),
                 tasks.create_task(
                     CallbackClock(
@@ -128,6 +135,16 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                         grace_seconds=settings.callback_grace_seconds,
                     ).run(),
                     name="callbacks",
+                ),
+                tasks.create_task(
+                    CampaignClock(
+                        switch=switch,
+                        store=store,
+                        accounts=accounts,
+                        limits=settings.limits,
+                        speech=lead_speech,
+                    ).run(),
+                    name="campaigns",
                 ),
                 tasks.create_task(retention.run(store, cdr_days=settings.cdr_retention_days), name="retention"),
             ]

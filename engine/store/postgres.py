@@ -11,6 +11,7 @@ from engine.core.idempotency import Answer, Key
 from engine.errors import DndAway, KeyReused, StoreAway
 from engine.store.callbacks import Callbacks
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
+from engine.store.leads import Leads
 from engine.store.queries import QUERIES
 from engine.store.spool import Spool
 from engine.store.writer import Writer
@@ -35,6 +36,7 @@ class Store:
         self._node = node
         self.writer = writer
         self.callbacks = Callbacks(self._named, writer.forget)
+        self.leads = Leads(self._named)
 
     @classmethod
     @asynccontextmanager
