@@ -14,12 +14,14 @@ __all__ = [
     "FetchedTooLarge",
     "HostAway",
     "IdTaken",
+    "ImportFailed",
     "InFlight",
     "InvalidRequest",
     "KeyReused",
     "KeyTaken",
     "LockedOut",
     "Mislabelled",
+    "NameTaken",
     "NoSecret",
     "NotFetched",
     "NotFound",
@@ -36,6 +38,7 @@ __all__ = [
     "SoundTooLong",
     "SoundTooShort",
     "Stopped",
+    "StorageAway",
     "StoreAway",
     "TooLate",
     "TooManyAnnouncements",
@@ -203,6 +206,24 @@ class TooLate(Refusal):
     """the callback is not scheduled any more"""
 
     code = "too_late"
+
+
+class NameTaken(Refusal):
+    """the account has something of this name already"""
+
+    code = "name_taken"
+
+
+class StorageAway(Unavailable):
+    """the storage of files does not answer, please try again"""
+
+    code = "storage_away"
+
+
+class ImportFailed(Unavailable):
+    """the import was cut short: nothing of the file was taken, please try again"""
+
+    code = "import_failed"
 
 
 class WrongConfig(Refusal):

@@ -25,7 +25,9 @@ MAY_IMPORT = {
     "engine.counts": ("engine.core",),
     "engine.secret": (),
     "engine.seal": ("engine.errors",),
-    "engine.config": ("engine.core", "engine.errors", "engine.seal"),
+    "engine.config": ("engine.core", "engine.errors", "engine.seal", "engine.storage.place"),
+    "engine.storage": ("engine.errors", "engine.storage"),
+    "engine.importing": ("engine.core", "engine.errors", "engine.store", "engine.storage", "engine.importing"),
     "engine.accounts": ("engine.core", "engine.errors", "engine.seal"),
     "engine.sound": ("engine.errors",),
     "engine.media": (
@@ -80,6 +82,7 @@ MAY_IMPORT = {
         "engine.errors",
         "engine.store",
         "engine.media",
+        "engine.importing",
         "engine.accounts",
         "engine.counts",
         "engine.api",

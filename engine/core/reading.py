@@ -1,4 +1,4 @@
-"""Numbers by the million: what `numbers.parse` says of each, for most of an account's own region in a tenth of the time."""
+"""Numbers by the million: what `numbers.parse` says of each, for most of one region in a tenth of the time."""
 
 import re
 from collections.abc import Callable
