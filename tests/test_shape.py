@@ -83,6 +83,7 @@ MAY_IMPORT = {
         "engine.store",
         "engine.media",
         "engine.importing",
+        "engine.storage.place",
         "engine.accounts",
         "engine.counts",
         "engine.api",
