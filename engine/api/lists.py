@@ -13,6 +13,7 @@ from engine.core.reading import reader
 from engine.core.refusal import InvalidRequest
 from engine.errors import IdTaken, NotFound, Unavailable
 from engine.importing.order import MOST_REJECTED
+from engine.storage.place import names
 from engine.store.lists import Lists
 
 PREFIXES = {"contacts": "LS", "dnd": "DN"}
@@ -38,6 +39,7 @@ class Desk:
                 return await self._add(account, ask)
             case ImportCsv():
                 await self._require(account.account_id, ask.kind, ask.list_id)
+                names(account.account_id, ask.key)  # a wrong one is told without a process
                 return await self.importer.carry_out(account, ask)
 
     async def _require(self, account_id: str, kind: ListKind, list_id: str) -> None:

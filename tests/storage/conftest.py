@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -50,8 +49,7 @@ def put(place: Place) -> Put:
 
     def put_file(path: str, content: bytes) -> None:
         if place.bucket:
-            s3: Any = client(place.endpoint_url)
-            s3.put_object(Bucket=place.bucket, Key=place.prefix + path, Body=content)
+            client(place.endpoint_url).put_object(Bucket=place.bucket, Key=place.prefix + path, Body=content)
         else:
             (place.folder / path).parent.mkdir(parents=True, exist_ok=True)
             (place.folder / path).write_bytes(content)

@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -27,7 +29,8 @@ def moto() -> Iterator[str]:
         server.stop()
 
 
-def client(url: str) -> object:
+@cache
+def client(url: str) -> Any:
     """What puts files there."""
     return boto3.client(
         "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="secret"
