@@ -5,7 +5,7 @@ LAB := $(PYTHON) -m docker.lab
 ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-amd bench-pace memory faults walk sim clean
+.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-amd bench-pace bench-imports bench-reports memory faults walk sim clean
 
 help:    ## list these commands
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -53,6 +53,9 @@ bench-amd: up   ## fifty calls to an answering machine and to two people each: w
 
 bench-pace: up   ## three minutes of a campaign at 60 calls a minute: the most in any minute, the rate reached
 	$(PYTHON) tests/bench/campaign_pace.py
+
+bench-imports: setup   ## a million contacts from a file: seconds, CPU, memory
+	$(PYTHON) tests/bench/imports.py
 
 memory:  ## three times 500 calls at 20 a second: CDRs, leftovers, the engine's memory
 	@docker/setup --with-sipp

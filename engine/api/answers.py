@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from engine.accounts import Accounts
 from engine.api.door import Door
+from engine.api.importer import Importer
+from engine.api.lists import Desk
 from engine.api.schedule import Schedule
 from engine.api.turns import Turns
 from engine.core.account import Account
@@ -24,6 +26,7 @@ from engine.core.asks import (
     StartCall,
     StartSpeech,
 )
+from engine.core.campaign_asks import ListAsk
 from engine.core.idempotency import KeptAnswer
 from engine.core.request import CallRequest, Limits, Side, speaking
 from engine.core.speech import Manner, Part
@@ -81,6 +84,7 @@ class Api:
     limits: Limits
     studio: Studio
     speeches: Speeches
+    importer: Importer
     now: Callable[[], float] = time.time
     speaking: Turns = field(default_factory=lambda: Turns(at_once=SPEAKING_AT_ONCE, waiting=SPEAKING_WAITING))
 
@@ -90,6 +94,8 @@ class Api:
             return await self.shelf.answer(account, ask)
         if isinstance(ask, CallbackAsk):
             return await self.schedule.answer(account, ask, keep=keep)
+        if isinstance(ask, ListAsk):
+            return await Desk(self.store.lists, self.importer).answer(account, ask)
         account_id = account.account_id
         match ask:
             case StartCall():

@@ -41,6 +41,8 @@ RETRY_LATER = (
     "draining",
     "voice_failed",
     "converter_away",
+    "storage_away",
+    "import_failed",
 )
 
 log = structlog.get_logger()

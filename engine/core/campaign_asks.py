@@ -22,11 +22,12 @@ class CreateList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawContact:
-    """A contact as somebody wrote it."""
+    """A contact as somebody wrote it; `wrong` is what is known to be wrong with it, "" for nothing yet."""
 
     number: str
     name: str = ""
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    wrong: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from engine.errors import DndAway, KeyReused, StoreAway
 from engine.store.callbacks import Callbacks
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.leads import Leads
+from engine.store.lists import Lists
 from engine.store.queries import QUERIES
 from engine.store.spool import Spool
 from engine.store.writer import Writer
@@ -37,6 +38,7 @@ class Store:
         self.writer = writer
         self.callbacks = Callbacks(self._named, writer.forget)
         self.leads = Leads(self._named)
+        self.lists = Lists(self._named, self._transaction)
 
     @classmethod
     @asynccontextmanager
@@ -253,6 +255,19 @@ class Store:
         for row in await self._named("legs_of", list(legs)) if legs else []:
             legs[row["call_id"]].append(row)
         return legs
+
+    @asynccontextmanager
+    async def _transaction(self, seconds: float) -> AsyncIterator[Any]:
+        """A connection within a transaction that has so long."""
+        try:
+            async with (
+                asyncio.timeout(seconds + WAIT_SECONDS),
+                self._pool.acquire(timeout=WAIT_SECONDS) as connection,
+                connection.transaction(),
+            ):
+                yield connection
+        except AWAY as exc:
+            raise StoreAway from exc
 
     async def _named(self, query: str, *arguments: object) -> list[Row]:
         return await self._fetch(QUERIES[query], *arguments)

@@ -14,6 +14,7 @@ from engine.accounts import Accounts, fingerprint
 from engine.api.app import OPEN
 from engine.api.dialects.sarv_voice import TEXTS as VOICE_TEXTS
 from engine.api.door import Door
+from engine.api.importer import Importer
 from engine.api.lockout import Lockout
 from engine.store.postgres import Store
 from tests.api.conftest import (
@@ -133,6 +134,7 @@ SPEECH = {
 }
 REQUEST_ID = "57362de4f0"  # account_1's only call
 CALLBACK_ID = "c7362de4f0"  # account_1's only callback
+LIST_ID, DND_ID = "LSaa8f9db7e6", "DNda1b361461"  # account_1's only lists
 LATER = {
     "time_zone": "Asia/Kolkata",
     "scheduled_at": (datetime.now() + timedelta(days=7)).strftime("%Y-%m-%d %H:%M:%S"),
@@ -152,6 +154,20 @@ CLOSED_ROUTES = {
     ("DELETE", "/api/callback"): Rule({"request_id": CALLBACK_ID}, another=404, tells=True),
     ("GET", "/v1/callbacks"): Rule(None, tells=True),
     ("GET", "/v1/callbacks/{request_id}"): Rule(None, path=f"/v1/callbacks/{CALLBACK_ID}", another=404, tells=True),
+    ("POST", "/api/create_campaign_list"): Rule({"list_name": "mine"}, new=True),
+    ("POST", "/api/create_campaign_dnd_list"): Rule({"dnd_list_name": "mine"}, new=True),
+    ("POST", "/api/add_contact_to_list"): Rule(
+        {"list_id": LIST_ID, "contacts": [{"contact_number": "919910000101"}]}, another=404, tells=True
+    ),
+    ("POST", "/api/add_dnd_contact_to_list"): Rule(
+        {"dnd_list_id": DND_ID, "dnd_contacts": [{"dnd_contact_number": "919910000101"}]}, another=404, tells=True
+    ),
+    ("POST", "/api/import_broadcast_contacts_csv"): Rule(
+        {"list_id": LIST_ID, "csv_name": "contacts.csv"}, another=404, tells=True
+    ),
+    ("POST", "/api/import_dnd_contacts_csv"): Rule(
+        {"dnd_list_id": DND_ID, "dnd_csv_name": "contacts.csv"}, another=404, tells=True
+    ),
     ("POST", "/api/get_cdr_by_request_id"): Rule({"request_id": REQUEST_ID}, another=404, tells=True),
     ("POST", "/api/get_cdr_by_date"): Rule(DAYS, tells=True),
     ("GET", "/api/get_cdr_statistics"): Rule(None, tells=True),
@@ -190,11 +206,15 @@ async def ask(client: Client, route: tuple[str, str], **more: Any) -> tuple[int,
 
 
 @pytest_asyncio.fixture(loop_scope="function", autouse=True)
-async def call_of_account_1(store: Store) -> None:
-    """One ended call and one callback, to be seen by one account only; and what is applied is in the store, too."""
+async def call_of_account_1(store: Store, importer: Importer) -> None:
+    """A call, a callback, two lists and a file, to be seen by one account only; and what is applied is kept, too."""
     await store.apply(applied())
     await written(store, ended(new_call()))
     await store.callbacks.schedule(callback_of(CALLBACK_ID))
+    await store.lists.create("account_1", "contacts", "list", list_id=LIST_ID)
+    await store.lists.create("account_1", "dnd", "list", list_id=DND_ID)
+    (importer.place.folder / "account_1").mkdir()
+    (importer.place.folder / "account_1/contacts.csv").write_text("contact_number\n919910000101\n")
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -269,7 +289,7 @@ async def test_no_route_shows_an_account_what_is_anothers(client: Client, route:
     _, before = await ask(client, route, **rule.of("account_1"))
     status, text = await ask(client, route, **rule.of("account_2"))
     assert status == rule.another
-    for of_account_1 in (REQUEST_ID, CALLBACK_ID, "919910000101", "account_1"):
+    for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
     assert (text != before) == (rule.tells or rule.new)
 
@@ -279,7 +299,7 @@ async def test_an_open_route_tells_nothing_of_any_account(client: Client, route:
     reply = await client.request(*route, headers=STRANGERS["none"])
     text = await reply.text()
     assert reply.status == 200
-    for of_account_1 in (REQUEST_ID, CALLBACK_ID, "919910000101", "account_1"):
+    for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
 
 

@@ -16,6 +16,8 @@ BUSY = "919910073920"  # a row that ends a call at once, should one be placed
 BUSY_TOO = "919910073820"
 CALL = {"agent_number": BUSY, "caller_id": CALLER_ID, "destination_number": BUSY}
 LATER = {"time_zone": "US/Eastern", "scheduled_at": f"{datetime.now() + timedelta(days=100):%Y-%m-%d %H:%M:%S}"}
+CONTACTS = json.dumps([{"contact_name": "x", "contact_number": BUSY, "contact_fields": {"field1": "x"}}])
+DND_CONTACTS = json.dumps([{"dnd_contact_name": "x", "dnd_contact_number": BUSY}])
 DAYS = {"start_call_date": "2023-06-13", "end_call_date": "2023-06-17", "record_count": "5", "offset": "1"}
 
 # Sarv's proof stands among the parameters: whoever sends a request fills in the lab's.
@@ -84,6 +86,12 @@ FIELDS: dict[tuple[str, str], dict[str, str]] = {
         "language_code": "en-US",
         "tts_engine_type": "standard",
     },
+    ("POST", "/api/create_campaign_list"): {"list_name": "hostile"},
+    ("POST", "/api/add_contact_to_list"): {"list_id": "LSaa8f9db7e6", "contacts": CONTACTS},
+    ("POST", "/api/import_broadcast_contacts_csv"): {"list_id": "LSaa8f9db7e6", "csv_name": "contacts.csv"},
+    ("POST", "/api/create_campaign_dnd_list"): {"dnd_list_name": "hostile"},
+    ("POST", "/api/add_dnd_contact_to_list"): {"dnd_list_id": "DNda1b361461", "dnd_contacts": DND_CONTACTS},
+    ("POST", "/api/import_dnd_contacts_csv"): {"dnd_list_id": "DNda1b361461", "dnd_csv_name": "dnd_contacts.csv"},
     ("POST", "/api/get_cdr_by_request_id"): {"request_id": "91da7c083f"},
     ("POST", "/api/get_cdr_by_date"): DAYS,
     ("GET", "/api/get_cdr_statistics"): {},
