@@ -20,7 +20,7 @@ class Turns:
     async def of(self, account_id: str) -> AsyncIterator[None]:
         """The account's turn. Raises `OverCapacity` where too many wait already."""
         if self._there[account_id] >= self._most:
-            raise OverCapacity("too much is to be spoken at once, please try again")
+            raise OverCapacity("too much is asked for at once, please try again")
         self._there[account_id] += 1
         try:
             async with self._turns[account_id]:
