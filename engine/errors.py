@@ -6,7 +6,6 @@ __all__ = [
     "AgentUnavailable",
     "AsteriskAway",
     "BrokenSound",
-    "CampaignUnknown",
     "ConverterAway",
     "DisabledAccount",
     "DndAway",
@@ -21,7 +20,6 @@ __all__ = [
     "KeyTaken",
     "LockedOut",
     "Mislabelled",
-    "NoNumbers",
     "NoSecret",
     "NotFetched",
     "NotFound",
@@ -39,10 +37,8 @@ __all__ = [
     "SoundTooShort",
     "Stopped",
     "StoreAway",
-    "TokenBusy",
     "TooLate",
     "TooManyAnnouncements",
-    "TooManyRecords",
     "TooSlow",
     "Unauthorised",
     "Unavailable",
@@ -51,7 +47,6 @@ __all__ = [
     "VoiceAway",
     "VoiceFailed",
     "WrongConfig",
-    "WrongMethod",
     "WrongSound",
     "WrongUrl",
 ]
@@ -128,38 +123,10 @@ class NotFound(Refusal):
     code = "not_found"
 
 
-class CampaignUnknown(NotFound):
-    """there is no such campaign"""
-
-
-class NoNumbers(Refusal):
-    """the campaign has nobody to call"""
-
-    code = "no_numbers"
-
-
-class TooManyRecords(InvalidRequest):
-    """these are too many records: ask for a shorter time"""
-
-
-class WrongMethod(Refusal):
-    """this URL does not take this method"""
-
-    code = "wrong_method"
-
-    def __init__(self, *, allow: str) -> None:
-        super().__init__()
-        self.allow = allow  # the methods it takes
-
-
 class OverCapacity(Refusal):
     """the account has as many live calls as it may have"""
 
     code = "over_capacity"
-
-
-class TokenBusy(OverCapacity):
-    """this token is in use: wait for the answer to the last request"""
 
 
 class Unavailable(Refusal):

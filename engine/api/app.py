@@ -10,7 +10,7 @@ from aiohttp import web
 from engine.api import upload
 from engine.api.answers import Api, Keep
 from engine.api.body import as_json, read
-from engine.api.dialect import Body, Dialect, File, Operation, Surroundings
+from engine.api.dialect import Body, Dialect, File, Operation, Surroundings, WrongMethod
 from engine.api.door import ACCOUNT, BODY, SECRET, closed
 from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
@@ -24,7 +24,6 @@ from engine.errors import (
     NotFound,
     Refusal,
     Unavailable,
-    WrongMethod,
 )
 from engine.store.postgres import Store
 

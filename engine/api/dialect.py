@@ -12,6 +12,16 @@ from engine.core.request import Limits
 Body = dict[str, Any]
 
 
+class WrongMethod(Refusal):
+    """this URL does not take this method"""
+
+    code = "wrong_method"
+
+    def __init__(self, *, allow: str) -> None:
+        super().__init__()
+        self.allow = allow  # the methods that it takes
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A reply that is a file."""

@@ -20,8 +20,8 @@ from engine.core.campaign_asks import (
     ReportAsk,
     ReportRow,
 )
+from engine.core.report_refusals import CampaignUnknown, NoNumbers, TokenBusy, TooManyRecords
 from engine.core.vendor_words import WOLKVOX_COLUMNS
-from engine.errors import CampaignUnknown, NoNumbers, TokenBusy, TooManyRecords
 from engine.store.reports import Reports
 
 ALL = "all"  # in the place of a campaign

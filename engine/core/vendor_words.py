@@ -53,7 +53,7 @@ WORDS: Mapping[str, Words] = {
     MISSING_FIELD: Words(sarv="Cancelled", wolkvox="", dial_status="CANCEL", statistics="cancel_calls"),
     Disposition.DND: Words(sarv="DND", wolkvox="", dial_status="DND", statistics="dnd_calls"),
 }
-WOLKVOX_COLUMNS = {outcome: words.wolkvox for outcome, words in WORDS.items() if words.wolkvox}
+WOLKVOX_COLUMNS = {str(outcome): words.wolkvox for outcome, words in WORDS.items() if words.wolkvox}
 
 # The CPaaS suite's words for a kind of call, where they are not ours.
 DIRECTIONS = {CAMPAIGN: "outbound-campaign", "inbound": "inbound"}

@@ -30,7 +30,7 @@ WITH RECURSIVE days AS (
             SELECT id FROM cdrs
             WHERE account_id = $1 AND (call_date AT TIME ZONE 'UTC')::date = ranked.day
             ORDER BY id LIMIT 2 * ($4::bigint + $5::bigint)
-        ) AS some
+        ) AS first_ones
     )
     FROM taken JOIN ranked ON ranked.place = taken.place + 1
     WHERE taken.rows < 2 * ($4::bigint + $5::bigint)

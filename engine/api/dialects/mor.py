@@ -9,21 +9,14 @@ from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
-from engine.api.dialect import Body, Dialect, File, Identity, Operation, Surroundings
+from engine.api.dialect import Body, Dialect, File, Identity, Operation, Surroundings, WrongMethod
 from engine.api.dialects.gathered import gather
 from engine.api.statuses import status
 from engine.core.asks import Ask
 from engine.core.campaign_asks import Poll, PollOrder, PollResults
 from engine.core.refusal import Refusal
-from engine.errors import (
-    CampaignUnknown,
-    DisabledAccount,
-    NoNumbers,
-    OtherAddress,
-    Unauthorised,
-    UnknownAccount,
-    WrongMethod,
-)
+from engine.core.report_refusals import CampaignUnknown, NoNumbers
+from engine.errors import DisabledAccount, OtherAddress, Unauthorised, UnknownAccount
 
 NAME = "autodialer_get_campaign_ivr_poll_results"
 PATHS = (f"/billing/api/{NAME}", f"/api/{NAME}")
