@@ -22,7 +22,7 @@ from engine.core.campaign_asks import (
 )
 from engine.core.report_refusals import CampaignUnknown, NoNumbers, TokenBusy, TooManyRecords
 from engine.core.vendor_words import WOLKVOX_COLUMNS
-from engine.store.reports import Reports
+from engine.store.reports import ATTEMPT, Reports
 
 ALL = "all"  # in the place of a campaign
 MOST_TELEPHONES = 60_000  # in one answer: what is more than that would be tens of megabytes
@@ -67,6 +67,8 @@ class Archive:
 
     async def of_attempt(self, account: Account, unique_id: str) -> list[CdrRow] | None:
         """The CDR of a campaign's attempt, empty while it has none; None where there is no such attempt."""
+        if not ATTEMPT.fullmatch(unique_id):
+            return None
         found = await self.reports.cdr_of_attempt(account.account_id, unique_id)
         if found:
             return found

@@ -9,6 +9,7 @@ from engine.store.queries import QUERIES
 
 REPORT_SECONDS = 20.0  # what counts an account's millions; a page, or one campaign, takes hundredths
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)  # no other has ever been given
 ATTEMPT = re.compile(r"(CM[0-9a-f]{10})_(LS[0-9a-f]{10})_([1-9][0-9]{0,17})-u([1-9][0-9]{0,8})", re.ASCII)
 
 Row = dict[str, Any]
@@ -43,6 +44,8 @@ class Reports:
 
     async def campaign(self, account_id: str, name: str) -> Row | None:
         """The account's campaign of that id or number: campaign_id, starts_at, ends_at, has_numbers."""
+        if not ID.fullmatch(name):
+            return None
         number = int(name) if NUMBER.fullmatch(name) else None
         return next(iter(await self._named("reported_campaign", account_id, name, number)), None)
 
@@ -60,11 +63,12 @@ class Reports:
         The latter have a `status` (Queued, Dialing, or Skipped where it never will be dialled), a `number` and perhaps
         a `created_at`.
         """
+        ids = [each for each in ids if ID.fullmatch(each)]
         # In this order: what ends meanwhile is in both, and the CDR is the newer one.
         leads = [_attempt(found) for found in map(ATTEMPT.fullmatch, ids) if found]
         waiting = await self._named("reported_leads", account_id, leads) if leads else []
-        waiting += await self._named("reported_calls", account_id, list(ids))
-        cdrs = await self._named("reported_cdrs", account_id, list(ids))
+        waiting += await self._named("reported_calls", account_id, ids)
+        cdrs = await self._named("reported_cdrs", account_id, ids)
         return {row["asked"]: row for row in cdrs}, {row["asked"]: row for row in waiting}
 
     async def poll_string(self, campaign_id: str, *, order_by: str, separator: str) -> str:
