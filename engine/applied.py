@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import asdict
 from ipaddress import IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import phonenumbers
@@ -146,6 +146,9 @@ class Account(Item):
     attempts_per_day: int = Field(1000, ge=0)
     requests_per_destination: int = Field(3, ge=0)
     max_targets: int = Field(5, ge=1, le=20)
+    max_report_ids: int = Field(100, ge=1, le=1000)
+    poll_separator: Literal["newline", "space"] = "newline"
+    allow_get_api: bool = False
     calling_hours: CallingHours | None = None
     same_request_seconds: int = Field(0, ge=0, le=86400)
     credentials: dict[str, dict[str, str]] = {}

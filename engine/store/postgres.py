@@ -14,6 +14,7 @@ from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_databas
 from engine.store.leads import Leads
 from engine.store.lists import Lists
 from engine.store.queries import QUERIES
+from engine.store.reports import Reports
 from engine.store.spool import Spool
 from engine.store.writer import Writer
 
@@ -39,6 +40,7 @@ class Store:
         self.callbacks = Callbacks(self._named, writer.forget)
         self.leads = Leads(self._named)
         self.lists = Lists(self._named, self._transaction)
+        self.reports = Reports(self._named, self._fetch, self._cdrs)
 
     @classmethod
     @asynccontextmanager
@@ -78,14 +80,6 @@ class Store:
         """One CDR, with its `legs`; only that account's where one is given."""
         name, arguments = ("cdr", (account_id, request_id)) if account_id else ("any_cdr", (request_id,))
         return next(iter(await self._cdrs(await self._named(name, *arguments))), None)
-
-    async def cdrs_by_date(self, account_id: str, *, since: Any, until: Any, count: int, offset: int) -> list[Row]:
-        """An account's CDRs, with their `legs`, of call dates from `since` to before `until` (datetimes)."""
-        return await self._cdrs(await self._named("cdrs_by_date", account_id, since, until, count, offset))
-
-    async def dispositions(self, account_id: str) -> dict[str, int]:
-        """How many of an account's requests came out in which way."""
-        return {row["disposition"]: row["calls"] for row in await self._named("dispositions", account_id)}
 
     async def live_kinds(self, account_id: str) -> dict[str, int]:
         """How many calls of each kind an account has on the line."""

@@ -148,7 +148,7 @@ class ClockDouble:
 
 
 def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
-    """An applied account with the auth `secret of NAME` and the Sarv tokens `token of NAME`, `voice token of NAME`."""
+    """An applied account with the auth `secret of NAME` and so on: see its credentials."""
     body = {
         "name": name,
         "region": "IN",
@@ -168,6 +168,8 @@ def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dic
                 "token_sha256": fingerprint(f"token of {name}"),
             },
             "sarv_voice": {"username": f"user {name}", "token_sha256": fingerprint(f"voice token of {name}")},
+            "mor": {"username": f"mor {name}", "api_secret_key": f"key of {name}"},  # sealed, in an applied one
+            "wolkvox": {"token_sha256": fingerprint(f"wolkvox token of {name}")},
         },
     }
     body |= more

@@ -12,7 +12,7 @@ from yarl import URL
 
 from engine.accounts import Accounts, fingerprint
 from engine.api.app import OPEN
-from engine.api.dialects.sarv_voice import TEXTS as VOICE_TEXTS
+from engine.api.dialects.sarv_voice_codes import TEXTS as VOICE_TEXTS
 from engine.api.door import Door
 from engine.api.importer import Importer
 from engine.api.lockout import Lockout
