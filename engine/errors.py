@@ -20,6 +20,7 @@ __all__ = [
     "KeyTaken",
     "LockedOut",
     "Mislabelled",
+    "NameTaken",
     "NoSecret",
     "NotFetched",
     "NotFound",
@@ -197,6 +198,12 @@ class KeyTaken(Refusal):
     """another engine has just carried out a request with this Idempotency-Key"""
 
     code = "key_taken"
+
+
+class NameTaken(Refusal):
+    """this name is taken"""
+
+    code = "name_taken"
 
 
 class TooLate(Refusal):

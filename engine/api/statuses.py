@@ -8,6 +8,7 @@ STATUSES = {
     "wrong_method": 405,
     "not_found": 404,
     "in_flight": 409,
+    "name_taken": 409,
     "too_late": 409,
     "of_the_file": 409,
     "too_many_announcements": 409,

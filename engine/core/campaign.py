@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 from engine.core.amd import Amd
 from engine.core.causes import Disposition
@@ -80,3 +81,16 @@ class Lead:
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     attempts: int = 0
     version: int = 0
+
+
+def settings(kept: Mapping[str, Any]) -> Settings:
+    """The settings, as JSON has kept them."""
+    amd = kept["amd"]
+    return Settings(
+        **{
+            **kept,
+            "manner": Manner(**kept["manner"]),
+            "retry_on": tuple(kept["retry_on"]),
+            "amd": Amd(**amd) if amd else None,
+        }
+    )

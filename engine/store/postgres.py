@@ -10,6 +10,7 @@ import asyncpg
 from engine.core.idempotency import Answer, Key
 from engine.errors import DndAway, KeyReused, StoreAway
 from engine.store.callbacks import Callbacks
+from engine.store.campaigns import Campaigns
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.queries import QUERIES
 from engine.store.spool import Spool
@@ -35,6 +36,7 @@ class Store:
         self._node = node
         self.writer = writer
         self.callbacks = Callbacks(self._named, writer.forget)
+        self.campaigns = Campaigns(self._named)
 
     @classmethod
     @asynccontextmanager
