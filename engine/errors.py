@@ -1,56 +1,8 @@
 """Errors as one tree under `Refusal`: the docstring is the message, `code` is the contract."""
 
-from engine.core.refusal import InvalidRequest, NotPermitted, Refusal
-
-__all__ = [
-    "AgentUnavailable",
-    "AsteriskAway",
-    "BrokenSound",
-    "ConverterAway",
-    "DisabledAccount",
-    "DndAway",
-    "DndListed",
-    "Draining",
-    "FetchedTooLarge",
-    "HostAway",
-    "IdTaken",
-    "InFlight",
-    "InvalidRequest",
-    "KeyReused",
-    "KeyTaken",
-    "LockedOut",
-    "Mislabelled",
-    "NameTaken",
-    "NoSecret",
-    "NotFetched",
-    "NotFound",
-    "NotOwner",
-    "NotPermitted",
-    "OfTheFile",
-    "OtherAddress",
-    "OtherDialect",
-    "OverCapacity",
-    "PrivateAddress",
-    "Redirected",
-    "Refusal",
-    "SilentSound",
-    "SoundTooLong",
-    "SoundTooShort",
-    "Stopped",
-    "StoreAway",
-    "TooLate",
-    "TooManyAnnouncements",
-    "TooSlow",
-    "Unauthorised",
-    "Unavailable",
-    "UnknownAccount",
-    "UnknownSound",
-    "VoiceAway",
-    "VoiceFailed",
-    "WrongConfig",
-    "WrongSound",
-    "WrongUrl",
-]
+from engine.core.refusal import InvalidRequest as InvalidRequest
+from engine.core.refusal import NotPermitted as NotPermitted
+from engine.core.refusal import Refusal as Refusal
 
 
 class Unauthorised(Refusal):

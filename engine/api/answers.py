@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from engine.accounts import Accounts
+from engine.api.campaigns import Register
 from engine.api.door import Door
 from engine.api.schedule import Schedule
 from engine.api.turns import Turns
@@ -24,6 +25,7 @@ from engine.core.asks import (
     StartCall,
     StartSpeech,
 )
+from engine.core.campaign_asks import CampaignAsk
 from engine.core.idempotency import KeptAnswer
 from engine.core.request import CallRequest, Limits, Side, speaking
 from engine.core.speech import Manner, Part
@@ -90,6 +92,8 @@ class Api:
             return await self.shelf.answer(account, ask)
         if isinstance(ask, CallbackAsk):
             return await self.schedule.answer(account, ask, keep=keep)
+        if isinstance(ask, CampaignAsk):
+            return await self.campaigns.answer(account, ask, keep=keep)
         account_id = account.account_id
         match ask:
             case StartCall():
@@ -150,3 +154,8 @@ class Api:
     def schedule(self) -> Schedule:
         """The accounts' callbacks."""
         return Schedule(self.store.callbacks, self.accounts, self.limits, now=self.now)
+
+    @property
+    def campaigns(self) -> Register:
+        """The accounts' campaigns."""
+        return Register(self.store.campaigns, self.store.announcements, now=self.now)

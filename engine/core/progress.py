@@ -2,11 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.core.campaign import Campaign, State
 from engine.core.causes import Disposition
 
 MINUTE_SECONDS = 60.0
+OUTCOMES = {
+    "answered": Disposition.ANSWER,
+    "busy": Disposition.BUSY,
+    "no_answer": Disposition.NOANSWER,
+    "congestion": Disposition.CONGESTION,
+    "failed": Disposition.CHANUNAVAIL,
+    "dnd": Disposition.DND,
+    "cancelled": Disposition.CANCEL,
+}
+VERDICTS = ("human", "machine", "silence", "unsure")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +44,21 @@ class Progress:
     outcomes: Mapping[str, int] = field(default_factory=dict)
     verdicts: Mapping[str, int] = field(default_factory=dict)
 
-    def count(self, disposition: Disposition) -> int:
-        """How many attempts came out so."""
-        return self.outcomes.get(disposition, 0)
+    def figures(self) -> dict[str, Any]:
+        """All that is counted: of contacts, of attempts, of calls a minute."""
+        return {
+            "contacts": self.contacts,
+            "enrolled": self.enrolled,
+            "left": self.left,
+            "queued": self.queued,
+            "retrying": self.retrying,
+            "calling": self.calling,
+            "done": self.done,
+            "attempts": {name: self.outcomes.get(disposition, 0) for name, disposition in OUTCOMES.items()},
+            "answered_by": {verdict: self.verdicts.get(verdict, 0) for verdict in VERDICTS},
+            "calls_last_minute": self.last_minute,
+            "calls_per_minute": self.campaign.calls_per_minute,
+        }
 
     @property
     def left(self) -> int:

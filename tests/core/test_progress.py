@@ -71,4 +71,9 @@ def test_a_campaign_is_over_when_its_last_call_is() -> None:
     assert not progress_of(stopped).is_over
     assert progress_of(stopped, calling=0).is_over
     assert not progress_of(campaign_of(), calling=0).is_over
-    assert progress_of(stopped, outcomes={"BUSY": 3}).count(Disposition.BUSY) == 3
+
+
+def test_every_disposition_has_its_figure() -> None:
+    figures = progress_of(campaign_of(), outcomes=dict.fromkeys(Disposition, 2), verdicts={"machine": 1}).figures()
+    assert sum(figures["attempts"].values()) == 2 * len(Disposition)
+    assert (figures["answered_by"]["machine"], figures["left"]) == (1, 60)

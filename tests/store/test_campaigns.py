@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from engine.core.campaign import Campaign, State
-from engine.core.causes import Disposition
 from engine.core.idempotency import Answer
 from engine.core.progress import Progress
 from engine.errors import KeyTaken, NameTaken, NotFound
@@ -219,7 +218,7 @@ async def test_engines_are_told_of_each_change(store: Store, database_url: str) 
     await connection.add_listener("legwork", lambda *arguments: heard.append(str(arguments[3])))
     await made(store)
     for to in ("pause", "resume", "stop", "start"):
-        await store.campaigns.change("account_1", ID, to, now=NOW)  # type: ignore[arg-type]
+        await store.campaigns.change("account_1", ID, to, now=NOW)
     await connection.fetch("SELECT 1")
     await connection.close()
     assert heard == [f"campaign {ID}"] * 5
@@ -248,7 +247,6 @@ async def test_progress_counts_leads_attempts_and_the_last_minutes_calls(store: 
         outcomes={"ANSWER": 40, "BUSY": 20, "NOANSWER": 20, "DND": 20},
         verdicts={"human": 20, "machine": 20},
     )
-    assert found.count(Disposition.DND) == 20
     other = await store.campaigns.progress("CM0000000002", now=NOW)
     assert other is not None
     assert (other.contacts, other.enrolled, other.last_minute, other.outcomes) == (100, 0, 0, {})

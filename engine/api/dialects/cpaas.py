@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 
 from engine.api.dialect import Body, Dialect, Identity, Operation, Surroundings
-from engine.api.dialects import cpaas_callback, cpaas_otp
+from engine.api.dialects import cpaas_callback, cpaas_campaign, cpaas_otp
 from engine.api.dialects.cpaas_params import RECORDING_OPTIONS, date, day_after, id_of, only_off, required, whole
 from engine.api.statuses import status
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics, LiveCallStatistics, StartCall
@@ -164,13 +164,14 @@ def reply_live_statistics(counted: dict[str, int]) -> Body:
 
 DIALECT = Dialect(
     name="cpaas",
-    prefix="/api/",
+    prefix=("/api/", "/stop_campaign"),
     identify=identify,
     refuse=refuse,
     operations=(
         Operation("POST", "/api/click2call", parse_click2call, reply_request_id, dials=True),
         *cpaas_otp.OPERATIONS,
         *cpaas_callback.OPERATIONS,
+        *cpaas_campaign.OPERATIONS,
         Operation("POST", "/api/get_cdr_by_request_id", parse_cdr_by_request_id, reply_cdrs),
         Operation("POST", "/api/get_cdr_by_date", parse_cdr_by_date, reply_cdrs),
         Operation("GET", "/api/get_cdr_statistics", lambda *_: CdrStatistics(), reply_statistics),
