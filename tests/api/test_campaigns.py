@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import pytest_asyncio
 
+from engine import applied_ivrs
 from engine.accounts import Accounts
 from engine.core.campaign import State
 from engine.store.connection import connect
@@ -206,9 +207,10 @@ async def test_fifty_identical_requests_with_one_key_are_one_campaign(client: Cl
 
 
 async def test_a_recorded_file_goes_by_its_id_its_number_or_its_name(client: Client, store: Store) -> None:
-    for name, seconds in (("quality_training-8khz.wav", 1.0), ("quality_training-8khz.wav", 2.0)):
+    row: Any = None
+    for seconds in (1.0, 2.0):
+        name = "quality_training-8khz.wav"
         row = await store.add_announcement("account_1", name=name, seconds=seconds, sound=b"RIFF", most=9)
-        assert row is not None
     uploaded = str(row["id"])  # the later one of that name
     for place, (written, kept) in enumerate(
         [
@@ -337,18 +339,8 @@ async def test_progress_comes_with_local_times(client: Client, store: Store, dat
 
 
 async def test_a_survey_of_the_default_ivr(client: Client, accounts: Accounts) -> None:
-    step = {
-        "id": "price",
-        "text": "Press one.",
-        "announcement": None,
-        "timeout_seconds": 5.0,
-        "tries": 3,
-        "wrong_text": None,
-        "wrong_announcement": None,
-        "keys": {"1": {"answer": "good", "next": True}},
-        "otherwise": None,
-    }
-    body = {"voice": "", "language_code": "", "step": [step]}
+    step = {"id": "price", "text": "Press one.", "keys": {"1": {"answer": "good"}}}
+    body = applied_ivrs.Ivr.model_validate({"id": "survey", "step": [step]}).model_dump()
     ivr = {"kind": "ivr", "account_id": "account_1", "id": "survey", "position": 5, "body": body}
     accounts.replace([account("account_1", default_ivr="survey"), ROUTE, ivr])
     campaign_id = await made(client, campaign_type="1", announcement_text="", amd="asterisk", on_machine="play")

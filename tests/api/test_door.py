@@ -214,7 +214,7 @@ async def ask(client: Client, route: tuple[str, str], **more: Any) -> tuple[int,
 
 @pytest_asyncio.fixture(loop_scope="function", autouse=True)
 async def call_of_account_1(store: Store, database_url: str) -> None:
-    """A call that ended, a callback and a campaign, for one account to see only; and what is applied is in the store."""
+    """An ended call, a callback and a campaign, for one account to see only; and what is applied is in the store."""
     await store.apply(applied())
     await written(store, ended(new_call()))
     await store.callbacks.schedule(callback_of(CALLBACK_ID))
