@@ -151,10 +151,9 @@ def view(progress: Progress, *, trouble: str = "") -> RenderableType:
 def _figures(progress: Progress, figures: dict[str, Any]) -> Table:
     attempts, heard = figures["attempts"], figures["answered_by"]
     answered = f"{attempts['answered']:,}"
-    listened = ", ".join(f"{count:,} {verdict}" for verdict, count in heard.items() if count)
-    end = progress.expected_end
+    people = ", ".join(f"{heard[verdict]:,} {verdict}" for verdict in ("human", "silence", "unsure") if heard[verdict])
     left = [
-        ("answered", f"{answered} ({listened})" if listened else answered),
+        ("answered", f"{answered} ({people})" if people else answered),
         ("machine", f"{heard['machine']:,}"),
         ("busy", f"{attempts['busy']:,}"),
         ("no answer", f"{attempts['no_answer']:,}"),
@@ -166,12 +165,12 @@ def _figures(progress: Progress, figures: dict[str, Any]) -> Table:
     right = [
         ("calling now", f"{progress.calling:,}"),
         ("waiting", f"{progress.left:,}"),
-        ("to be called again", f"{progress.retrying:,}"),
-        ("calls, last minute", f"{progress.last_minute:,}"),
-        ("calls a minute, at most", f"{progress.campaign.calls_per_minute:,}"),
+        ("to be retried", f"{progress.retrying:,}"),
+        ("rate now", f"{progress.last_minute:,} a minute"),
+        ("allowed", f"{progress.campaign.calls_per_minute:,} a minute"),
         ("started", _clock(progress.campaign.started_at)),
-        ("ends at the latest", _clock(progress.campaign.ends_at)),
-        ("expected end", _clock(end)),
+        ("latest end", _clock(progress.campaign.ends_at)),
+        ("expected end", _clock(progress.expected_end)),
     ]
     grid = Table.grid(padding=(0, 2))
     for (name, value), (other, figure) in zip(left, right, strict=True):
