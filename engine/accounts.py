@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_network
 from typing import Any
 
+from engine import questions
 from engine.core.account import Account, Agent, Announcement, CallingHours, Route, Template
 from engine.errors import DisabledAccount, NoSecret, OtherDialect, Unauthorised, UnknownAccount
 from engine.seal import Seal
@@ -170,6 +171,8 @@ class Belongings:
     announcements: dict[str, Announcement] = field(default_factory=dict)
     templates: dict[str, Template] = field(default_factory=dict)
     dnd_numbers: set[str] = field(default_factory=set)
+    endpoints: dict[str, str] = field(default_factory=dict)
+    ivrs: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # as applied
 
 
 def _belongings(items: Iterable[dict[str, Any]]) -> dict[str, Belongings]:
@@ -188,6 +191,10 @@ def _belongings(items: Iterable[dict[str, Any]]) -> dict[str, Belongings]:
                 belongings.templates[item_id] = Template(text=body["text"], approved=body["approved"])
             case "dnd_list":
                 belongings.dnd_numbers.update(body["numbers"])
+            case "endpoint":
+                belongings.endpoints[item_id] = body["endpoint"]
+            case "ivr":
+                belongings.ivrs[item_id] = body
     return found
 
 
@@ -220,4 +227,6 @@ def _account(account_id: str, body: dict[str, Any], belongings: Belongings) -> A
         announcements=belongings.announcements,
         templates=belongings.templates,
         dnd_numbers=frozenset(belongings.dnd_numbers),
+        endpoints=belongings.endpoints,
+        ivrs=questions.ivrs(belongings.ivrs, belongings.announcements),
     )

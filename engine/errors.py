@@ -152,16 +152,16 @@ class KeyTaken(Refusal):
     code = "key_taken"
 
 
+class NameTaken(Refusal):
+    """this name is taken"""
+
+    code = "name_taken"
+
+
 class TooLate(Refusal):
     """the callback is not scheduled any more"""
 
     code = "too_late"
-
-
-class NameTaken(Refusal):
-    """the account has something of this name already"""
-
-    code = "name_taken"
 
 
 class StorageAway(Unavailable):

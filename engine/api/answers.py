@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from engine.accounts import Accounts
+from engine.api.campaigns import Register
 from engine.api.door import Door
 from engine.api.importer import Importer
 from engine.api.lists import Desk
@@ -27,7 +28,7 @@ from engine.core.asks import (
     StartCall,
     StartSpeech,
 )
-from engine.core.campaign_asks import ListAsk, ReportAsk
+from engine.core.campaign_asks import CampaignAsk, ListAsk, ReportAsk
 from engine.core.idempotency import KeptAnswer
 from engine.core.request import CallRequest, Limits, Side, speaking
 from engine.core.speech import Manner, Part
@@ -102,6 +103,8 @@ class Api:
             return await Desk(self.store.lists, self.importer).answer(account, ask)
         if isinstance(ask, ReportAsk):
             return await self.archive.answer(account, ask)
+        if isinstance(ask, CampaignAsk):
+            return await self.campaigns.answer(account, ask, keep=keep)
         account_id = account.account_id
         match ask:
             case StartCall():
@@ -173,3 +176,8 @@ class Api:
     def schedule(self) -> Schedule:
         """The accounts' callbacks."""
         return Schedule(self.store.callbacks, self.accounts, self.limits, now=self.now)
+
+    @property
+    def campaigns(self) -> Register:
+        """The accounts' campaigns."""
+        return Register(self.store.campaigns, self.store.announcements, now=self.now)

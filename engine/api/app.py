@@ -104,6 +104,8 @@ async def _body_of(request: web.Request, operation: Operation) -> Body:
         return gathered
     if operation.uploads:
         return await upload.read(request)
+    if operation.bare:
+        return {}
     if request.method == "GET" or (request.method == "DELETE" and not request.can_read_body):
         return dict(request.query)
     return as_json(await read(request))

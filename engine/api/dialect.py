@@ -45,7 +45,8 @@ class Operation:
 
     What stands in the path's braces is in the body under that name, and so is a GET's query.
     One that `dials` asks for calls: it takes an idempotency key. One that `uploads` takes a file: its body is that of
-    `upload.read`, unless the dialect gathers one, and only so many are answered at once.
+    `upload.read`, unless the dialect gathers one, and only so many are answered at once. One that is `bare` has all it
+    needs in its path: no body is read.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Operation:
     reply: Callable[[Any], Body | File]
     dials: bool = field(default=False, kw_only=True)
     uploads: bool = field(default=False, kw_only=True)
+    bare: bool = field(default=False, kw_only=True)
     status: int = field(default=200, kw_only=True)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from engine.core.campaign import Settings
+from engine.core.campaign import Campaign, Settings
 
 ListKind = Literal["contacts", "dnd"]
 
@@ -73,7 +73,10 @@ ListAsk = CreateList | AddContacts | ImportCsv
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateCampaign:
-    """A new campaign under a name of its own. Answered with the `Campaign`."""
+    """A new campaign under a name of its own. Answered with `Created`.
+
+    `settings.announcement` is as it was written: the id, the number or the file's name of one of the account's.
+    """
 
     name: str
     list_id: str
@@ -82,6 +85,15 @@ class CreateCampaign:
     calls_per_minute: int
     starts_at: float | None  # None: now
     ends_at: float | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new campaign, and what of it is done otherwise than asked."""
+
+    campaign: Campaign
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +111,7 @@ class ListCampaigns:
 
 @dataclass(frozen=True, slots=True)
 class CampaignProgress:
-    """One campaign and how far it is. Answered with `Progress`."""
+    """One campaign and how far it is. Answered with `engine.core.progress.Progress`."""
 
     campaign_id: str
 

@@ -10,6 +10,7 @@ import asyncpg
 from engine.core.idempotency import Answer, Key
 from engine.errors import DndAway, KeyReused, StoreAway
 from engine.store.callbacks import Callbacks
+from engine.store.campaigns import Campaigns
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.leads import Leads
 from engine.store.lists import Lists
@@ -41,6 +42,7 @@ class Store:
         self.leads = Leads(self._named)
         self.lists = Lists(self._named, self._transaction)
         self.reports = Reports(self._named, self._fetch, self._cdrs)
+        self.campaigns = Campaigns(self._named)
 
     @classmethod
     @asynccontextmanager

@@ -33,8 +33,10 @@ from tests.api.conftest import (
     switch,
 )
 from tests.core.test_callback import callback_of
+from tests.core.test_progress import campaign_of
 from tests.dialects.sarv_document import MESSAGES
 from tests.media.files import sound
+from tests.store.test_campaigns import lists
 from tests.store.test_store import ended, new_call, written
 
 __all__ = ["client", "clock", "database_url", "shelf", "store", "studio", "switch"]
@@ -139,7 +141,16 @@ LATER = {
     "time_zone": "Asia/Kolkata",
     "scheduled_at": (datetime.now() + timedelta(days=7)).strftime("%Y-%m-%d %H:%M:%S"),
 }
+CAMPAIGN_ID = "CMcc0cb33a01"  # account_1's only campaign
+CAMPAIGN = {"campaign_id": CAMPAIGN_ID}
 DAYS = {"start_call_date": "2023-07-07", "end_call_date": "2023-07-07"}
+NEW_CAMPAIGN = {
+    "list_id": "LS608c393614",
+    "campaign_name": "diwali",
+    "campaign_caller_id": "15168148111",
+    "announcement_text": "Hello",
+    "calls_per_minute": "10",
+}
 SARV = Rule({"from": "9910000101", "to": "9910000202"}, new=True, sarv=True)
 VOICE = Rule({"announcement_path": "https://127.0.0.1/x.mp3"}, voice=True, refused=True)  # 007
 PLAYED = "/v1/announcements/1610448604_87.wav"
@@ -168,6 +179,18 @@ CLOSED_ROUTES = {
     ("POST", "/api/import_dnd_contacts_csv"): Rule(
         {"dnd_list_id": DND_ID, "dnd_csv_name": "contacts.csv"}, another=404, tells=True
     ),
+    ("POST", "/api/create_campaign"): Rule(NEW_CAMPAIGN, another=404, new=True),
+    ("POST", "/api/stop_campaign"): Rule(CAMPAIGN, another=404, tells=True),
+    ("POST", "/stop_campaign"): Rule(CAMPAIGN, another=404, tells=True),
+    ("GET", "/api/get_campaign_details"): Rule(None, tells=True),
+    ("GET", "/v1/campaigns"): Rule(None, tells=True),
+    ("GET", "/v1/campaigns/{campaign_id}"): Rule(None, path=f"/v1/campaigns/{CAMPAIGN_ID}", another=404, tells=True),
+    **{
+        ("POST", f"/v1/campaigns/{{campaign_id}}/{to}"): Rule(
+            None, path=f"/v1/campaigns/{CAMPAIGN_ID}/{to}", another=404, tells=True
+        )
+        for to in ("start", "pause", "resume", "stop")
+    },
     ("POST", "/api/get_cdr_by_request_id"): Rule({"request_id": REQUEST_ID}, another=404, tells=True),
     ("POST", "/api/get_cdr_by_date"): Rule(DAYS, tells=True),
     ("GET", "/api/get_cdr_statistics"): Rule(None, tells=True),
@@ -206,8 +229,8 @@ async def ask(client: Client, route: tuple[str, str], **more: Any) -> tuple[int,
 
 
 @pytest_asyncio.fixture(loop_scope="function", autouse=True)
-async def call_of_account_1(store: Store, importer: Importer) -> None:
-    """A call, a callback, two lists and a file, to be seen by one account only; and what is applied is kept, too."""
+async def call_of_account_1(store: Store, importer: Importer, database_url: str) -> None:
+    """A call, a callback, lists, a file, a campaign: for one account to see only; and what is applied is kept."""
     await store.apply(applied())
     await written(store, ended(new_call()))
     await store.callbacks.schedule(callback_of(CALLBACK_ID))
@@ -215,6 +238,8 @@ async def call_of_account_1(store: Store, importer: Importer) -> None:
     await store.lists.create("account_1", "dnd", "list", list_id=DND_ID)
     (importer.place.folder / "account_1").mkdir()
     (importer.place.folder / "account_1/contacts.csv").write_text("contact_number\n919910000101\n")
+    await lists(database_url)
+    await store.campaigns.create(campaign_of(CAMPAIGN_ID))
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -237,6 +262,7 @@ async def test_no_route_answers_a_stranger(
     assert "account or auth is missing or wrong" in text
     assert REQUEST_ID not in text
     assert CALLBACK_ID not in text
+    assert CAMPAIGN_ID not in text
     assert switch.started == []
 
 
@@ -289,7 +315,7 @@ async def test_no_route_shows_an_account_what_is_anothers(client: Client, route:
     _, before = await ask(client, route, **rule.of("account_1"))
     status, text = await ask(client, route, **rule.of("account_2"))
     assert status == rule.another
-    for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, "919910000101", "account_1"):
+    for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, CAMPAIGN_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
     assert (text != before) == (rule.tells or rule.new)
 
@@ -299,7 +325,7 @@ async def test_an_open_route_tells_nothing_of_any_account(client: Client, route:
     reply = await client.request(*route, headers=STRANGERS["none"])
     text = await reply.text()
     assert reply.status == 200
-    for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, "919910000101", "account_1"):
+    for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, CAMPAIGN_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
 
 

@@ -203,7 +203,10 @@ async def test_a_campaign_is_known_by_its_number_too(client: Client, store: Stor
 
 # "order_by - Possible values [time, src, dst, prefix, nice_billsec, hgc, server, p_name, p_rate, p_price, reseller,
 #  r_rate, r_price, user, u_rate, u_price, number, d_provider, d_inc, d_owner]. (Default: time)."
-FALLING_BACK = "time src prefix hgc server p_name p_rate p_price reseller r_rate r_price user u_rate u_price d_provider d_inc d_owner"
+FALLING_BACK = (
+    "time src prefix hgc server p_name p_rate p_price reseller r_rate r_price user u_rate u_price d_provider d_inc"
+    " d_owner"
+)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,39 @@ SARV_GROUP = {
 VOICE, ANNOUNCEMENTS = "/api/voice/upload_announcement.php", "/v1/announcements"
 VOICE_UPLOAD = {"username": "~VOICE_USER~", "token": "~VOICE_TOKEN~", "announcement_path": "~URL~/x.mp3"}
 
+CAMPAIGN = {
+    "list_id": "LS608c393614",
+    "dnd_list_id": "DNd2b09f8f80",
+    "campaign_name": "hostile",
+    "campaign_type": "1",
+    "campaign_caller_id": CALLER_ID,
+    "dynamic_announcement": "1",
+    "recorded_filename": "",
+    "announcement_text": "Dear, {field1}",
+    "campaign_start_date": LATER["scheduled_at"],
+    "campaign_end_date": f"{datetime.now() + timedelta(days=101):%Y-%m-%d %H:%M:%S}",
+    "time_zone": "US/Eastern",
+    "repeat": "2",
+    "repeat_count": "2",
+    "max_retries": "1",
+    "retry_attempts": "1",
+    "retry_on_statuses": "NOANSER,BUSY",
+    "retry_time": "60",
+    "calls_per_minute": "10",
+    "voice": "Matthew",
+    "volume": "soft",
+    "rate": "slow",
+    "pitch": "medium",
+    "language_code": "en-US",
+    "tts_engine_type": "standard",
+    "ivr_id": "",
+    "connect_to": "extension:101",
+    "amd": "asterisk",
+    "on_machine": "hangup",
+    "amd_greeting": "2500",
+}
+CAMPAIGN_ID = {"campaign_id": "CMcc0cb33a01"}
+
 # Every parameter that the vendor's document names, by route, with a value that is taken.
 FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/click2call"): {**CALL, "recording_option": "off", "transcript": "off"},
@@ -92,6 +125,16 @@ FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/create_campaign_dnd_list"): {"dnd_list_name": "hostile"},
     ("POST", "/api/add_dnd_contact_to_list"): {"dnd_list_id": "DNda1b361461", "dnd_contacts": DND_CONTACTS},
     ("POST", "/api/import_dnd_contacts_csv"): {"dnd_list_id": "DNda1b361461", "dnd_csv_name": "dnd_contacts.csv"},
+    ("POST", "/api/create_campaign"): CAMPAIGN,
+    ("POST", "/api/stop_campaign"): CAMPAIGN_ID,
+    ("POST", "/stop_campaign"): CAMPAIGN_ID,
+    ("GET", "/api/get_campaign_details"): {},
+    ("GET", "/v1/campaigns"): {},
+    ("GET", "/v1/campaigns/{campaign_id}"): {},
+    ("POST", "/v1/campaigns/{campaign_id}/start"): {},
+    ("POST", "/v1/campaigns/{campaign_id}/pause"): {},
+    ("POST", "/v1/campaigns/{campaign_id}/resume"): {},
+    ("POST", "/v1/campaigns/{campaign_id}/stop"): {},
     ("POST", "/api/get_cdr_by_request_id"): {"request_id": "91da7c083f"},
     ("POST", "/api/get_cdr_by_date"): DAYS,
     ("GET", "/api/get_cdr_statistics"): {},

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0016"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 STATEMENTS = (
     # A page of days is cut out of each day's ids, which stand here in their order; the call date stands beside them
