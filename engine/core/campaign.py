@@ -84,13 +84,12 @@ class Lead:
 
 
 def settings(kept: Mapping[str, Any]) -> Settings:
-    """The settings, as JSON has kept them."""
-    amd = kept["amd"]
-    return Settings(
-        **{
-            **kept,
-            "manner": Manner(**kept["manner"]),
-            "retry_on": tuple(kept["retry_on"]),
-            "amd": Amd(**amd) if amd else None,
-        }
-    )
+    """The settings that JSON has kept."""
+    amd = kept.get("amd")
+    values = {
+        **kept,
+        "manner": Manner(**kept.get("manner", {})),
+        "retry_on": tuple(kept.get("retry_on", RETRY_ON)),
+        "amd": Amd(**amd) if amd else None,
+    }
+    return Settings(**values)
