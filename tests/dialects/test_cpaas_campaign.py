@@ -350,6 +350,11 @@ def test_every_threshold_has_a_range_that_its_default_is_in() -> None:
         ({"announcement_text": "x" * 6001}, "announcement_text", "announcement_text is longer than 6000"),
         ({"announcement_text": "Dear {field1"}, "announcement_text", "announcement_text: a brace has no other"),
         ({"announcement_text": "Dear {}"}, "announcement_text", "announcement_text: {} is no field's name"),
+        (
+            {"announcement_text": "Dear {first name}"},
+            "announcement_text",
+            "announcement_text: {first name} is no field's",
+        ),
         ({"announcement_text": "{0.__class__[x]}"}, "announcement_text", "announcement_text: {0.__class__[x]} is no"),
         ({"announcement_text": "Dear\x00"}, "announcement_text", "announcement_text: it has characters"),
         ({"dynamic_announcement": "0"}, "recorded_filename", "recorded_filename is required"),

@@ -20,7 +20,7 @@ from engine.core.speech import FIELD, LONGEST_CHARACTERS, spoken
 ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
 QUOTES = " \t\"'“”„‟‘’‚‛″′«»`"  # what word processors put around an id
 UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-FIELD_NAME = re.compile(r"\w[\w .-]{0,63}")
+FIELD_NAME = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)  # as contacts may have them
 AUDIBLE = "1"  # what a field is taken to hold while the text is checked
 FLAGS = {"0": False, "1": True}
 AMD_WORDS = ("off", "asterisk")
