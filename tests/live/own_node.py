@@ -72,43 +72,56 @@ class OwnNode:
 
 @asynccontextmanager
 async def own_node(scratch: Path) -> AsyncIterator[OwnNode]:
-    """An engine with a database of its own, which is dropped afterwards."""
-    lab = settings()
-    name = f"legwork_test_{secrets.token_hex(4)}"
-    await execute(lab["DATABASE_URL"], f"CREATE DATABASE {name}")
+    """An engine with a database of its own."""
+    async with own_database() as url, engine_on(url, scratch) as node:
+        yield node
+
+
+@asynccontextmanager
+async def own_database() -> AsyncIterator[str]:
+    """A migrated database in the lab's Postgres, dropped afterwards."""
+    server, name = settings()["DATABASE_URL"], f"legwork_test_{secrets.token_hex(4)}"
+    await execute(server, f"CREATE DATABASE {name}")
     try:
-        url = other_database(lab["DATABASE_URL"], name)
+        url = other_database(server, name)
         await migrate(url)
-        async with (
-            Store.open(url, node=NODE, spool=Spool(scratch / "state")) as store,
-            Ari.open(
-                url=lab["ARI_URL"], user=lab["ARI_USER"], password=lab["ARI_PASSWORD"], app=f"legwork-{NODE}"
-            ) as ari,
-            asyncio.TaskGroup() as tasks,
-        ):
-            accounts = Accounts(accounts={"account_1": ACCOUNT}, routes=(Route("91", ("PJSIP/{number}@carrier",)),))
-            over: dict[str, Call] = {}
-            switch = Switch(
-                ari,
-                store,
-                tasks,
-                node=NODE,
-                gate=Gate(accounts, store),
-                ended=lambda call: over.update({call.call_id: call}),
-            )
-            running = [
-                tasks.create_task(store.writer.run()),
-                tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note)),
-            ]
-            async with asyncio.timeout(READY_SECONDS):
-                while not switch.ready:
-                    await asyncio.sleep(0.01)
-            yield OwnNode(switch, store, over)
-            switch.close()
-            for task in running:
-                task.cancel()
+        yield url
     finally:
-        await execute(lab["DATABASE_URL"], f"DROP DATABASE {name} WITH (FORCE)")
+        await execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@asynccontextmanager
+async def engine_on(url: str, scratch: Path) -> AsyncIterator[OwnNode]:
+    """An engine, once it is ready; it ends as if killed: live calls stay, what is not written yet is lost."""
+    lab = settings()
+    async with (
+        Store.open(url, node=NODE, spool=Spool(scratch / "state")) as store,
+        Ari.open(url=lab["ARI_URL"], user=lab["ARI_USER"], password=lab["ARI_PASSWORD"], app=f"legwork-{NODE}") as ari,
+        asyncio.TaskGroup() as tasks,
+    ):
+        accounts = Accounts(accounts={"account_1": ACCOUNT}, routes=(Route("91", ("PJSIP/{number}@carrier",)),))
+        over: dict[str, Call] = {}
+        switch = Switch(
+            ari,
+            store,
+            tasks,
+            node=NODE,
+            gate=Gate(accounts, store),
+            ended=lambda call: over.update({call.call_id: call}),
+        )
+        running = [
+            tasks.create_task(store.writer.run()),
+            tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note)),
+        ]
+        async with asyncio.timeout(READY_SECONDS):
+            while not switch.ready:
+                await asyncio.sleep(0.01)
+        yield OwnNode(switch, store, over)
+        switch.close()
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+        await store.writer._ledger.close()  # its lock goes with its connection, as with its process
 
 
 def fresh(row: str) -> str:
@@ -141,9 +154,8 @@ def campaign_call(number: str, **more: Any) -> CallRequest:
         account_id="account_1",
         kind="campaign",
         customer=party(number),
-        max_talk_seconds=60,
         campaign=attempt,
-        **more,
+        **{"max_talk_seconds": 60, **more},
     )
 
 

@@ -133,7 +133,7 @@ def _deadline(call: Call, name: str) -> list[Command]:
 
 def _ended(call: Call, leg: Leg) -> list[Command]:
     if leg.side == "customer" and leg.answered_at is not None and call.request.amd and not leg.amd_status:
-        hearing.settle(call, leg, "unsure", HUNG_UP)
+        hearing.settle(call, leg, "unsure", leg.hangup_reason or HUNG_UP)
     return meeting.ended(call, leg)
 
 
