@@ -65,6 +65,15 @@ MAY_IMPORT = {
         "engine.lines",
         "engine.sweep",
     ),
+    "engine.leads": (
+        "engine.core",
+        "engine.errors",
+        "engine.store",
+        "engine.media",
+        "engine.accounts",
+        "engine.counts",
+        "engine.leads",
+    ),
     "engine.services": (
         "engine.core",
         "engine.errors",
@@ -72,6 +81,7 @@ MAY_IMPORT = {
         "engine.media",
         "engine.accounts",
         "engine.counts",
+        "engine.leads",
         "engine.switch",
         "engine.trouble",
     ),

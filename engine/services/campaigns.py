@@ -15,8 +15,9 @@ from engine.core.campaign import State
 from engine.core.campaign_call import impossible
 from engine.core.request import Limits
 from engine.errors import StoreAway
-from engine.services.lead_queue import LeadQueue, Means, Switch
-from engine.services.lead_speech import LeadSpeech
+from engine.leads.means import Means, Switch
+from engine.leads.queue import LeadQueue
+from engine.leads.speech import LeadSpeech
 from engine.store.leads import Running
 from engine.store.postgres import Store
 

@@ -22,10 +22,10 @@ from engine.core.request import CallRequest, Limits
 from engine.core.speech import Manner, Part, Text
 from engine.counts import Counts
 from engine.errors import Refusal, VoiceFailed
+from engine.leads.speech import LeadSpeech
 from engine.media.prompts import Prompts
 from engine.media.speeches import Speeches
 from engine.services.campaigns import CampaignClock
-from engine.services.lead_speech import LeadSpeech
 from engine.store.connection import connect
 from engine.store.postgres import Store
 from engine.store.spool import Spool

@@ -17,7 +17,8 @@ from engine.core.flows import FLOWS
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.rows import restore
 from engine.errors import OverCapacity
-from engine.services import campaigns, lead_queue
+from engine.leads import queue
+from engine.services import campaigns
 from engine.store.postgres import Store
 from tests.services.campaign_rig import (
     ANSWER,
@@ -58,9 +59,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes that look several times as often."""
     monkeypatch.setattr(campaigns, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(campaigns, "TICK_SECONDS", 0.02)
-    monkeypatch.setattr(lead_queue, "IDLE_SECONDS", 0.1)
-    monkeypatch.setattr(lead_queue, "VOICE_SECONDS", 0.3)
-    monkeypatch.setattr(lead_queue, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(queue, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(queue, "VOICE_SECONDS", 0.3)
+    monkeypatch.setattr(queue, "PAUSE_SECONDS", 0.2)
 
 
 @pytest_asyncio.fixture(loop_scope="function")

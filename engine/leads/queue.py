@@ -4,26 +4,22 @@ import asyncio
 import math
 import secrets
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Coroutine
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import structlog
 
-from engine.accounts import Accounts
 from engine.core import pacing
 from engine.core.account import Account
 from engine.core.campaign import Campaign, Claim, Lead
 from engine.core.campaign_call import CALLING_HOURS, DND, FINAL, MISSING_FIELD, refused, request, unrung
 from engine.core.ids import of_callback
-from engine.core.request import CallRequest, Limits
-from engine.counts import Counts
+from engine.core.request import CallRequest
 from engine.errors import InvalidRequest, NotPermitted, Refusal, StoreAway, TooLate, Unauthorised, Unavailable
-from engine.services.lead_speech import FieldMissing, LeadSpeech
+from engine.leads.means import Means
+from engine.leads.speech import FieldMissing
 from engine.store.leads import Claimed, Running
-from engine.store.postgres import Store
 
 ID_BYTES = 5
 AHEAD_SECONDS = 5.0  # so many seconds of a campaign's calls are prepared
@@ -38,44 +34,6 @@ PAUSE_SECONDS = 1.0  # before a campaign calls again that could not
 LONGEST_PAUSE_SECONDS = 60.0
 
 log = structlog.get_logger()
-
-
-class Switch(Protocol):
-    """What campaigns need of the switch."""
-
-    counts: Counts
-
-    @property
-    def ready(self) -> bool:
-        """Whether new calls may be dialled."""
-
-    def live_calls(self, account_id: str) -> int:
-        """How many calls of that account are on."""
-
-    def check(self, request: CallRequest) -> None:
-        """Return if such a call may begin now, as far as can be said at once. Raises `Refusal`."""
-
-    async def start(self, request: CallRequest, *, due: Claim) -> str:
-        """Begin the lead's call. Raises `Refusal`."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Means:
-    """What all campaigns of a node share. `lease_seconds` is how long a claim outlives its node."""
-
-    switch: Switch
-    store: Store
-    accounts: Accounts
-    limits: Limits
-    speech: LeadSpeech
-    lease_seconds: float
-    spawn: Callable[[Coroutine[Any, Any, None], str], object]
-    starting: Counter[str] = field(default_factory=Counter)  # calls that were granted a start, by account
-    ahead_seconds: float = 0.0  # of Postgres's clock, against the monotonic one
-
-    def now(self) -> float:
-        """What Postgres's clock shows, a moment late."""
-        return time.monotonic() + self.ahead_seconds
 
 
 @dataclass(frozen=True, slots=True)
