@@ -15,6 +15,7 @@ from engine.core.account import Account
 from engine.core.campaign import Campaign, Claim, Lead
 from engine.core.campaign_call import CALLING_HOURS, DND, FINAL, MISSING_FIELD, refused, request, unrung
 from engine.core.ids import of_callback
+from engine.core.permit import DESTINATION_SECONDS
 from engine.core.request import CallRequest
 from engine.errors import InvalidRequest, NotPermitted, Refusal, StoreAway, TooLate, Unauthorised, Unavailable
 from engine.leads.means import Means
@@ -24,8 +25,8 @@ from engine.store.leads import Claimed, Running
 ID_BYTES = 5
 AHEAD_SECONDS = 5.0  # so many seconds of a campaign's calls are prepared
 MOST_PREPARED = 50
-ENROLLED_SECONDS = 60.0  # so many seconds of its calls are enrolled at once: a retry waits for no more fresh leads
-LEAST_ENROLLED, MOST_ENROLLED = 20, 500
+LEAST_ENROLLED = 10  # at once, and hardly more than are wanted: a retry has to wait for those that were enrolled before
+MOST_RETRIED = 20  # so many are called in a row before more are enrolled, however many retries are due
 IDLE_SECONDS = 0.5  # before somebody is looked for again where nobody was due
 VOICE_SECONDS = 5.0  # before a lead is spoken to again for whom there was no voice
 HOURS_SECONDS = 60.0  # before one is looked at again who may not be called at this time of day
@@ -60,6 +61,7 @@ class LeadQueue:
     _claims_from: float = 0.0  # it claims nobody before then (monotonic)
     _kept_at: float = field(default_factory=time.monotonic)
     _claimed: int = 0  # how many the last time
+    _called: int = 0  # how many since some were enrolled
     _off_hours: int = 0  # how many of them may not be called at this time of day
     _put_off: list[tuple[Lead, float]] = field(default_factory=list)
 
@@ -115,10 +117,8 @@ class LeadQueue:
         for each in claimed:
             self._preparing += 1
             self.means.spawn(self._prepare(each), f"prepare {self.campaign.campaign_id} {each.lead.position}")
-        if len(claimed) < wanted and not await leads.enrol(self.campaign.campaign_id, self._enrolled_at_once):
-            self._claims_from = now + IDLE_SECONDS
-            if not claimed and self.idle and await leads.complete(self.running):
-                log.info("campaign completed", campaign=self.campaign.campaign_id)
+        if len(claimed) < wanted or self._called >= MOST_RETRIED:
+            await self._enrol(wanted - len(claimed), nobody=not claimed)
 
     async def grant(self, starts: list[float]) -> bool:
         """Call the first ones at these times, unless another node has taken them. Raises `StoreAway`."""
@@ -131,6 +131,7 @@ class LeadQueue:
         for at in starts[: len(self.ready)]:
             prepared = self.ready.popleft()
             self._under_way(1)
+            self._called += 1
             self.means.spawn(self._start(prepared, at), f"start {self.campaign.campaign_id} {prepared.lead.position}")
         return True
 
@@ -236,8 +237,8 @@ class LeadQueue:
                 log.info("lead put off", **facts, code=exc.code, reason=exc.message)
                 seconds = exc.retry_after_seconds or PAUSE_SECONDS
                 self._put_off.append((lead, min(seconds, LONGEST_PAUSE_SECONDS)))
-                if seconds <= PAUSE_SECONDS:  # else it is about this number
-                    self.rests_until = time.monotonic() + PAUSE_SECONDS
+                if seconds <= PAUSE_SECONDS or seconds > DESTINATION_SECONDS:  # else it is about this number
+                    self.rests_until = time.monotonic() + min(seconds, LONGEST_PAUSE_SECONDS)
             case _:  # a fault of ours costs this one lead a while, never the others
                 log.error("lead not called", **facts, exc_info=exc)
                 self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
@@ -273,10 +274,15 @@ class LeadQueue:
     def _wanted(self) -> int:
         return min(MOST_PREPARED, 1 + math.ceil(AHEAD_SECONDS * self.campaign.calls_per_minute / 60))
 
-    @property
-    def _enrolled_at_once(self) -> int:
-        most = math.ceil(ENROLLED_SECONDS * self.campaign.calls_per_minute / 60)
-        return min(MOST_ENROLLED, max(LEAST_ENROLLED, most))
+    async def _enrol(self, count: int, *, nobody: bool) -> None:
+        """Have more to claim; where there are none, and `nobody` was due, nobody may be left."""
+        self._called = 0
+        leads = self.means.store.leads
+        if await leads.enrol(self.campaign.campaign_id, max(LEAST_ENROLLED, count)):
+            return
+        self._claims_from = time.monotonic() + IDLE_SECONDS
+        if nobody and self.idle and await leads.complete(self.running):
+            log.info("campaign completed", campaign=self.campaign.campaign_id)
 
     async def _keep(self) -> None:
         """Those prepared wait for their turn, however long: other nodes are to leave them alone."""
