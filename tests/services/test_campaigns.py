@@ -19,6 +19,7 @@ from engine.core.rows import restore
 from engine.errors import OverCapacity
 from engine.leads import queue
 from engine.services import campaigns
+from engine.store import writer
 from engine.store.postgres import Store
 from tests.services.campaign_rig import (
     ANSWER,
@@ -62,6 +63,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "IDLE_SECONDS", 0.1)
     monkeypatch.setattr(queue, "VOICE_SECONDS", 0.3)
     monkeypatch.setattr(queue, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
 
 
 @pytest_asyncio.fixture(loop_scope="function")
@@ -108,6 +110,21 @@ async def test_who_was_busy_is_called_again_as_often_as_the_rules_allow_and_no_o
     assert [row["unique_id"][-8:] for row in await rig.tables.cdrs()] == [
         f"001_{each}" for each in ("1-u1", "1-u2", "1-u3", "2-u1", "2-u2", "3-u1")
     ]
+
+
+async def test_neither_retries_nor_fresh_leads_wait_for_all_of_the_others(rig: Rig) -> None:
+    """Nobody ever answers, and may be called again at once: more retries are due than can be made."""
+    await rig.tables.contacts("LS00000001", 300)
+    rig.node.switch.outcome = lambda _: BUSY
+    await rig.tables.campaign(max_retries=90, retry_seconds=0, per_minute=3000)
+    await asyncio.sleep(2.5)
+    await rig.tables.turn(ALL, 2)
+    attempts = by_lead(rig.rung)
+    assert len(rig.rung) >= 70
+    assert len(attempts) >= len(rig.rung) / 5, attempts  # contacts, of all calls
+    assert max(len(each) for each in attempts.values()) >= 2
+    # In the order in which they came due: nobody is much behind who was enrolled before.
+    assert list(attempts) == sorted(attempts)
 
 
 async def test_a_campaign_without_contacts_is_completed_at_once(rig: Rig) -> None:
@@ -413,7 +430,6 @@ def every_third_is_busy(rung: Rung) -> int:
 async def adopt(node: Node) -> set[str]:
     """Lead the calls of the node before to their end, then take new ones, as the switch does: their ids."""
     node.switch.ready = False
-    await node.store.writer.lock.held()
     found = await node.store.live_calls()
     for row, legs in found:
         call = restore(row, legs, flow=FLOWS["campaign"], now=time.time())
