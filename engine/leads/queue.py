@@ -25,6 +25,7 @@ from engine.store.leads import Claimed, Running
 ID_BYTES = 5
 AHEAD_SECONDS = 5.0  # so many seconds of a campaign's calls are prepared
 MOST_PREPARED = 50
+AT_ONCE = 4  # they are claimed a fourth of that at a time, at least
 LEAST_ENROLLED = 10  # at once, and hardly more than are wanted: a retry has to wait for those that were enrolled before
 MOST_RETRIED = 20  # so many are called in a row before more are enrolled, however many retries are due
 IDLE_SECONDS = 0.5  # before somebody is looked for again where nobody was due
@@ -62,6 +63,7 @@ class LeadQueue:
     _kept_at: float = field(default_factory=time.monotonic)
     _claimed: int = 0  # how many the last time
     _called: int = 0  # how many since some were enrolled
+    _voiceless: bool = False  # the last one could not be spoken to
     _off_hours: int = 0  # how many of them may not be called at this time of day
     _put_off: list[tuple[Lead, float]] = field(default_factory=list)
 
@@ -106,7 +108,7 @@ class LeadQueue:
         await self._keep()
         now = time.monotonic()
         wanted = self._wanted - len(self.ready) - self._preparing
-        if wanted <= 0 or now < self._claims_from:
+        if wanted <= 0 or AT_ONCE * wanted < self._wanted or now < self._claims_from:
             return
         if self._off_hours and self._off_hours >= self._claimed and not self._preparing:
             self._claims_from, self._off_hours = now + OFF_HOURS_SECONDS, 0
@@ -117,7 +119,7 @@ class LeadQueue:
         for each in claimed:
             self._preparing += 1
             self.means.spawn(self._prepare(each), f"prepare {self.campaign.campaign_id} {each.lead.position}")
-        if len(claimed) < wanted or self._called >= MOST_RETRIED:
+        if (len(claimed) < wanted or self._called >= MOST_RETRIED) and not (claimed and self._voiceless):
             await self._enrol(wanted - len(claimed), nobody=not claimed)
 
     async def grant(self, starts: list[float]) -> bool:
@@ -187,8 +189,9 @@ class LeadQueue:
             self.means.speech.drop(speech)
             log.info("lead put off", campaign=lead.campaign_id, position=lead.position, why=repr(exc))
             self._put_off.append((lead, VOICE_SECONDS))
-            self._claims_from = time.monotonic() + PAUSE_SECONDS
+            self._claims_from, self._voiceless = time.monotonic() + PAUSE_SECONDS, True
         else:
+            self._voiceless = False
             self.ready.append(Prepared(lead, asked))
 
     def _refused(self, lead: Lead, account: Account) -> str:
@@ -272,7 +275,11 @@ class LeadQueue:
 
     @property
     def _wanted(self) -> int:
-        return min(MOST_PREPARED, 1 + math.ceil(AHEAD_SECONDS * self.campaign.calls_per_minute / 60))
+        return (
+            1
+            if self._voiceless
+            else min(MOST_PREPARED, 1 + math.ceil(AHEAD_SECONDS * self.campaign.calls_per_minute / 60))
+        )
 
     async def _enrol(self, count: int, *, nobody: bool) -> None:
         """Have more to claim; where there are none, and `nobody` was due, nobody may be left."""

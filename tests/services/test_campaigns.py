@@ -7,12 +7,15 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 
+from engine.core.account import CallingHours
 from engine.core.flows import FLOWS
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.rows import restore
@@ -211,6 +214,25 @@ async def test_numbers_that_may_never_be_called_are_done_with_their_reason(rig: 
     said = {row["unique_id"][-4:]: (row["disposition"], row["reason"]) for row in await rig.tables.cdrs()}
     assert said["1-u1"] == ("CANCEL", "a region the account may not call")
     assert said["2-u1"][0] == "CANCEL"
+
+
+async def test_who_may_not_be_called_at_this_time_of_day_waits_and_costs_neither_an_attempt_nor_a_start(
+    rig: Rig,
+) -> None:
+    clock = datetime.now(ZoneInfo("Asia/Kolkata"))
+    hours = CallingHours(
+        since=(clock + timedelta(hours=2)).strftime("%H:%M"), until=(clock + timedelta(hours=4)).strftime("%H:%M")
+    )
+    accounts = rig.node.clock.accounts
+    accounts.accounts["account_1"] = accounts_of(calling_hours=hours).accounts["account_1"]
+    await rig.tables.contacts("LS00000001", 500)
+    await rig.tables.campaign()
+    await asyncio.sleep(0.8)
+    leads = await rig.tables.leads()
+    assert {(lead["state"], lead["attempts"]) for lead in leads} == {("queued", 0)}
+    assert 10 <= len(leads) <= 120  # it does not go through the whole list in vain
+    (row,) = await rig.tables.query("SELECT extract(epoch FROM next_start_at) AS at FROM campaigns")
+    assert (row["at"], rig.rung, await rig.tables.cdrs()) == (0, [], [])
 
 
 # -- stop, pause, resume ---------------------------------------------------------------------------
