@@ -26,6 +26,7 @@ from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.gate import Gate
+from engine.leads.speech import LeadSpeech
 from engine.media.cache import Cache
 from engine.media.casting import cast
 from engine.media.fetch import Fetcher
@@ -37,7 +38,6 @@ from engine.services import audit, lag, retention
 from engine.services import speeches as sweep_speeches
 from engine.services.callbacks import CallbackClock
 from engine.services.campaigns import CampaignClock
-from engine.services.lead_speech import LeadSpeech
 from engine.store import embedded, migrate
 from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store

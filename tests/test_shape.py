@@ -78,6 +78,15 @@ MAY_IMPORT = {
         "engine.lines",
         "engine.sweep",
     ),
+    "engine.leads": (
+        "engine.core",
+        "engine.errors",
+        "engine.store",
+        "engine.media",
+        "engine.accounts",
+        "engine.counts",
+        "engine.leads",
+    ),
     "engine.services": (
         "engine.core",
         "engine.errors",
@@ -85,6 +94,7 @@ MAY_IMPORT = {
         "engine.media",
         "engine.accounts",
         "engine.counts",
+        "engine.leads",
         "engine.switch",
         "engine.trouble",
     ),

@@ -74,7 +74,7 @@ def refused(campaign: Campaign, lead: Lead, account: Account, *, routes: Sequenc
 def parts(campaign: Campaign, lead: Lead) -> tuple[Part, ...]:
     """What is said to this contact, after a moment of silence. Raises `InvalidRequest` if a field has no value."""
     values = {"name": lead.name, "contact_name": lead.name, **lead.fields}
-    clean = {name: _clean(value) for name, value in values.items()}
+    clean = {name: _clean(str(value)) for name, value in values.items()}
     said = spoken(campaign.settings.text, {name: value for name, value in clean.items() if value})
     return (Pause(LEAD_SECONDS), *said)
 

@@ -15,8 +15,9 @@ from engine.core.campaign import State
 from engine.core.campaign_call import impossible
 from engine.core.request import Limits
 from engine.errors import StoreAway
-from engine.services.lead_queue import LeadQueue, Means, Switch
-from engine.services.lead_speech import LeadSpeech
+from engine.leads.means import Means, Switch
+from engine.leads.queue import LeadQueue
+from engine.leads.speech import LeadSpeech
 from engine.store.leads import Running
 from engine.store.postgres import Store
 
@@ -106,13 +107,22 @@ class CampaignClock:
         self._read_at = time.monotonic()
         if found:
             means.ahead_seconds = found[0].read_at - self._read_at
-        running = [each for each in found if each.campaign.state == State.RUNNING and await self._possible(each)]
+        running = [each for each in found if each.campaign.state == State.RUNNING and await self._goes_on(each)]
         self._close(self._queues.keys() - {each.campaign.campaign_id for each in running})
         for each in running:
             campaign_id = each.campaign.campaign_id
             if campaign_id not in self._queues:
                 self._queues[campaign_id] = LeadQueue(each, means)
             self._queues[campaign_id].take(each)
+
+    async def _goes_on(self, running: Running) -> bool:
+        try:
+            return await self._possible(running)
+        except StoreAway:
+            raise
+        except Exception:  # what is wrong with one must not end the others
+            log.exception("campaign not carried out", campaign=running.campaign.campaign_id)
+            return False
 
     async def _possible(self, running: Running) -> bool:
         """Whether it can be carried out here; one that can be nowhere has failed."""

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from engine.services.lead_speech import LeadSpeech
+from engine.leads.speech import LeadSpeech
 from engine.switch import Switch
 from engine.trouble import Trouble
 

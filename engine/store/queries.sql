@@ -116,7 +116,7 @@ WITH asked AS (
     )
 ), running AS (
     SELECT campaign_id, account_id, dnd_list_id FROM campaigns
-    WHERE campaign_id IN (SELECT campaign_id FROM claims) AND state = 1
+    WHERE campaign_id IN (SELECT campaign_id FROM claims) AND state = 1 AND (ends_at IS NULL OR ends_at > now())
     ORDER BY campaign_id FOR SHARE
 ), claimed AS (
     SELECT campaign_id, position, claims.call_id, claims.version, latest_at, account_id, dnd_list_id

@@ -21,11 +21,11 @@ from engine.core.flows import FLOWS
 from engine.core.request import CallRequest, Limits
 from engine.core.speech import Manner, Part, Text
 from engine.counts import Counts
-from engine.errors import Refusal, VoiceFailed
+from engine.errors import NotOwner, Refusal, VoiceFailed
+from engine.leads.speech import LeadSpeech
 from engine.media.prompts import Prompts
 from engine.media.speeches import Speeches
 from engine.services.campaigns import CampaignClock
-from engine.services.lead_speech import LeadSpeech
 from engine.store.connection import connect
 from engine.store.postgres import Store
 from engine.store.spool import Spool
@@ -164,6 +164,7 @@ async def running(
 ) -> AsyncIterator[Node]:
     """A node that carries campaigns out."""
     async with Store.open(url, node=name, spool=Spool(state / name)) as store:
+        await own(store)
         folder, studio = state / name / "speeches", StudioDouble()
         speeches = Speeches(folder)
         switch = SwitchDouble(store, accounts, ended=speeches.forget)
@@ -190,6 +191,16 @@ async def running(
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert [each for each in ended if not isinstance(each, asyncio.CancelledError)] == []
         await store.writer.close()
+
+
+async def own(store: Store) -> None:
+    """Wait until the node before has let go of what it owned."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                return await store.writer.own()
+            except NotOwner:
+                await asyncio.sleep(0.02)
 
 
 def accounts_of(*ids: str, **more: Any) -> Accounts:

@@ -7,17 +7,22 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 
+from engine.core.account import CallingHours
 from engine.core.flows import FLOWS
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.rows import restore
 from engine.errors import OverCapacity
-from engine.services import campaigns, lead_queue
+from engine.leads import queue
+from engine.services import campaigns
+from engine.store import writer
 from engine.store.postgres import Store
 from tests.services.campaign_rig import (
     ANSWER,
@@ -58,9 +63,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes that look several times as often."""
     monkeypatch.setattr(campaigns, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(campaigns, "TICK_SECONDS", 0.02)
-    monkeypatch.setattr(lead_queue, "IDLE_SECONDS", 0.1)
-    monkeypatch.setattr(lead_queue, "VOICE_SECONDS", 0.3)
-    monkeypatch.setattr(lead_queue, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(queue, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(queue, "VOICE_SECONDS", 0.3)
+    monkeypatch.setattr(queue, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
 
 
 @pytest_asyncio.fixture(loop_scope="function")
@@ -107,6 +113,21 @@ async def test_who_was_busy_is_called_again_as_often_as_the_rules_allow_and_no_o
     assert [row["unique_id"][-8:] for row in await rig.tables.cdrs()] == [
         f"001_{each}" for each in ("1-u1", "1-u2", "1-u3", "2-u1", "2-u2", "3-u1")
     ]
+
+
+async def test_neither_retries_nor_fresh_leads_wait_for_all_of_the_others(rig: Rig) -> None:
+    """Nobody ever answers, and may be called again at once: more retries are due than can be made."""
+    await rig.tables.contacts("LS00000001", 300)
+    rig.node.switch.outcome = lambda _: BUSY
+    await rig.tables.campaign(max_retries=90, retry_seconds=0, per_minute=3000)
+    await asyncio.sleep(2.5)
+    await rig.tables.turn(ALL, 2)
+    attempts = by_lead(rig.rung)
+    assert len(rig.rung) >= 70
+    assert len(attempts) >= len(rig.rung) / 5, attempts  # contacts, of all calls
+    assert max(len(each) for each in attempts.values()) >= 2
+    # In the order in which they came due: nobody is much behind who was enrolled before.
+    assert list(attempts) == sorted(attempts)
 
 
 async def test_a_campaign_without_contacts_is_completed_at_once(rig: Rig) -> None:
@@ -193,6 +214,25 @@ async def test_numbers_that_may_never_be_called_are_done_with_their_reason(rig: 
     said = {row["unique_id"][-4:]: (row["disposition"], row["reason"]) for row in await rig.tables.cdrs()}
     assert said["1-u1"] == ("CANCEL", "a region the account may not call")
     assert said["2-u1"][0] == "CANCEL"
+
+
+async def test_who_may_not_be_called_at_this_time_of_day_waits_and_costs_neither_an_attempt_nor_a_start(
+    rig: Rig,
+) -> None:
+    clock = datetime.now(ZoneInfo("Asia/Kolkata"))
+    hours = CallingHours(
+        since=(clock + timedelta(hours=2)).strftime("%H:%M"), until=(clock + timedelta(hours=4)).strftime("%H:%M")
+    )
+    accounts = rig.node.clock.accounts
+    accounts.accounts["account_1"] = accounts_of(calling_hours=hours).accounts["account_1"]
+    await rig.tables.contacts("LS00000001", 500)
+    await rig.tables.campaign()
+    await asyncio.sleep(0.8)
+    leads = await rig.tables.leads()
+    assert {(lead["state"], lead["attempts"]) for lead in leads} == {("queued", 0)}
+    assert 10 <= len(leads) <= 120  # it does not go through the whole list in vain
+    (row,) = await rig.tables.query("SELECT extract(epoch FROM next_start_at) AS at FROM campaigns")
+    assert (row["at"], rig.rung, await rig.tables.cdrs()) == (0, [], [])
 
 
 # -- stop, pause, resume ---------------------------------------------------------------------------
@@ -412,7 +452,6 @@ def every_third_is_busy(rung: Rung) -> int:
 async def adopt(node: Node) -> set[str]:
     """Lead the calls of the node before to their end, then take new ones, as the switch does: their ids."""
     node.switch.ready = False
-    await node.store.writer.lock.held()
     found = await node.store.live_calls()
     for row, legs in found:
         call = restore(row, legs, flow=FLOWS["campaign"], now=time.time())

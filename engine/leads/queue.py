@@ -4,32 +4,30 @@ import asyncio
 import math
 import secrets
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Coroutine
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import structlog
 
-from engine.accounts import Accounts
 from engine.core import pacing
 from engine.core.account import Account
 from engine.core.campaign import Campaign, Claim, Lead
 from engine.core.campaign_call import CALLING_HOURS, DND, FINAL, MISSING_FIELD, refused, request, unrung
 from engine.core.ids import of_callback
-from engine.core.request import CallRequest, Limits
-from engine.counts import Counts
+from engine.core.permit import DESTINATION_SECONDS
+from engine.core.request import CallRequest
 from engine.errors import InvalidRequest, NotPermitted, Refusal, StoreAway, TooLate, Unauthorised, Unavailable
-from engine.services.lead_speech import FieldMissing, LeadSpeech
+from engine.leads.means import Means
+from engine.leads.speech import FieldMissing
 from engine.store.leads import Claimed, Running
-from engine.store.postgres import Store
 
 ID_BYTES = 5
 AHEAD_SECONDS = 5.0  # so many seconds of a campaign's calls are prepared
 MOST_PREPARED = 50
-ENROLLED_SECONDS = 60.0  # so many seconds of its calls are enrolled at once: a retry waits for no more fresh leads
-LEAST_ENROLLED, MOST_ENROLLED = 20, 500
+AT_ONCE = 4  # they are claimed a fourth of that at a time, at least
+LEAST_ENROLLED = 10  # at once, and hardly more than are wanted: a retry has to wait for those that were enrolled before
+MOST_RETRIED = 20  # so many are called in a row before more are enrolled, however many retries are due
 IDLE_SECONDS = 0.5  # before somebody is looked for again where nobody was due
 VOICE_SECONDS = 5.0  # before a lead is spoken to again for whom there was no voice
 HOURS_SECONDS = 60.0  # before one is looked at again who may not be called at this time of day
@@ -38,44 +36,6 @@ PAUSE_SECONDS = 1.0  # before a campaign calls again that could not
 LONGEST_PAUSE_SECONDS = 60.0
 
 log = structlog.get_logger()
-
-
-class Switch(Protocol):
-    """What campaigns need of the switch."""
-
-    counts: Counts
-
-    @property
-    def ready(self) -> bool:
-        """Whether new calls may be dialled."""
-
-    def live_calls(self, account_id: str) -> int:
-        """How many calls of that account are on."""
-
-    def check(self, request: CallRequest) -> None:
-        """Return if such a call may begin now, as far as can be said at once. Raises `Refusal`."""
-
-    async def start(self, request: CallRequest, *, due: Claim) -> str:
-        """Begin the lead's call. Raises `Refusal`."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Means:
-    """What all campaigns of a node share. `lease_seconds` is how long a claim outlives its node."""
-
-    switch: Switch
-    store: Store
-    accounts: Accounts
-    limits: Limits
-    speech: LeadSpeech
-    lease_seconds: float
-    spawn: Callable[[Coroutine[Any, Any, None], str], object]
-    starting: Counter[str] = field(default_factory=Counter)  # calls that were granted a start, by account
-    ahead_seconds: float = 0.0  # of Postgres's clock, against the monotonic one
-
-    def now(self) -> float:
-        """What Postgres's clock shows, a moment late."""
-        return time.monotonic() + self.ahead_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +62,8 @@ class LeadQueue:
     _claims_from: float = 0.0  # it claims nobody before then (monotonic)
     _kept_at: float = field(default_factory=time.monotonic)
     _claimed: int = 0  # how many the last time
+    _called: int = 0  # how many since some were enrolled
+    _voiceless: bool = False  # the last one could not be spoken to
     _off_hours: int = 0  # how many of them may not be called at this time of day
     _put_off: list[tuple[Lead, float]] = field(default_factory=list)
 
@@ -146,7 +108,7 @@ class LeadQueue:
         await self._keep()
         now = time.monotonic()
         wanted = self._wanted - len(self.ready) - self._preparing
-        if wanted <= 0 or now < self._claims_from:
+        if wanted <= 0 or AT_ONCE * wanted < self._wanted or now < self._claims_from:
             return
         if self._off_hours and self._off_hours >= self._claimed and not self._preparing:
             self._claims_from, self._off_hours = now + OFF_HOURS_SECONDS, 0
@@ -157,10 +119,8 @@ class LeadQueue:
         for each in claimed:
             self._preparing += 1
             self.means.spawn(self._prepare(each), f"prepare {self.campaign.campaign_id} {each.lead.position}")
-        if len(claimed) < wanted and not await leads.enrol(self.campaign.campaign_id, self._enrolled_at_once):
-            self._claims_from = now + IDLE_SECONDS
-            if not claimed and self.idle and await leads.complete(self.running):
-                log.info("campaign completed", campaign=self.campaign.campaign_id)
+        if (len(claimed) < wanted or self._called >= MOST_RETRIED) and not (claimed and self._voiceless):
+            await self._enrol(wanted - len(claimed), nobody=not claimed)
 
     async def grant(self, starts: list[float]) -> bool:
         """Call the first ones at these times, unless another node has taken them. Raises `StoreAway`."""
@@ -173,6 +133,7 @@ class LeadQueue:
         for at in starts[: len(self.ready)]:
             prepared = self.ready.popleft()
             self._under_way(1)
+            self._called += 1
             self.means.spawn(self._start(prepared, at), f"start {self.campaign.campaign_id} {prepared.lead.position}")
         return True
 
@@ -228,8 +189,9 @@ class LeadQueue:
             self.means.speech.drop(speech)
             log.info("lead put off", campaign=lead.campaign_id, position=lead.position, why=repr(exc))
             self._put_off.append((lead, VOICE_SECONDS))
-            self._claims_from = time.monotonic() + PAUSE_SECONDS
+            self._claims_from, self._voiceless = time.monotonic() + PAUSE_SECONDS, True
         else:
+            self._voiceless = False
             self.ready.append(Prepared(lead, asked))
 
     def _refused(self, lead: Lead, account: Account) -> str:
@@ -278,8 +240,8 @@ class LeadQueue:
                 log.info("lead put off", **facts, code=exc.code, reason=exc.message)
                 seconds = exc.retry_after_seconds or PAUSE_SECONDS
                 self._put_off.append((lead, min(seconds, LONGEST_PAUSE_SECONDS)))
-                if seconds <= PAUSE_SECONDS:  # else it is about this number
-                    self.rests_until = time.monotonic() + PAUSE_SECONDS
+                if seconds <= PAUSE_SECONDS or seconds > DESTINATION_SECONDS:  # else it is about this number
+                    self.rests_until = time.monotonic() + min(seconds, LONGEST_PAUSE_SECONDS)
             case _:  # a fault of ours costs this one lead a while, never the others
                 log.error("lead not called", **facts, exc_info=exc)
                 self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
@@ -313,12 +275,21 @@ class LeadQueue:
 
     @property
     def _wanted(self) -> int:
-        return min(MOST_PREPARED, 1 + math.ceil(AHEAD_SECONDS * self.campaign.calls_per_minute / 60))
+        return (
+            1
+            if self._voiceless
+            else min(MOST_PREPARED, 1 + math.ceil(AHEAD_SECONDS * self.campaign.calls_per_minute / 60))
+        )
 
-    @property
-    def _enrolled_at_once(self) -> int:
-        most = math.ceil(ENROLLED_SECONDS * self.campaign.calls_per_minute / 60)
-        return min(MOST_ENROLLED, max(LEAST_ENROLLED, most))
+    async def _enrol(self, count: int, *, nobody: bool) -> None:
+        """Have more to claim; where there are none, and `nobody` was due, nobody may be left."""
+        self._called = 0
+        leads = self.means.store.leads
+        if await leads.enrol(self.campaign.campaign_id, max(LEAST_ENROLLED, count)):
+            return
+        self._claims_from = time.monotonic() + IDLE_SECONDS
+        if nobody and self.idle and await leads.complete(self.running):
+            log.info("campaign completed", campaign=self.campaign.campaign_id)
 
     async def _keep(self) -> None:
         """Those prepared wait for their turn, however long: other nodes are to leave them alone."""
