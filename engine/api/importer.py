@@ -31,7 +31,7 @@ class Importer:
     database_url: str = field(repr=False)
     place: Place
     bounds: Bounds = field(default_factory=Bounds)
-    seconds: float = IMPORT_SECONDS
+    seconds: float = IMPORT_SECONDS  # it takes no longer
     _turns: Turns = field(
         default_factory=lambda: Turns(at_once=1, waiting=WAITING, what="too many files are to be imported at once")
     )
@@ -83,6 +83,8 @@ class Importer:
 
 
 async def _end(process: Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
     if process.returncode is None:
         with suppress(ProcessLookupError):  # it has just ended
             process.kill()
