@@ -390,19 +390,20 @@ async def test_of_an_import_that_is_killed_while_it_adds_nothing_stays_either(
 ) -> None:
     list_id = await made(client)
     written(CONTACTS)
-    connection = await asyncpg.connect(database_url)
+    connection, watch = [await asyncpg.connect(database_url) for _ in range(2)]
     try:
         async with connection.transaction():
             await connection.execute("SELECT FROM lists WHERE list_id = $1 FOR UPDATE", list_id)
             waiting = asyncio.create_task(imported(client, list_id))
             async with asyncio.timeout(SECONDS):
-                while not await connection.fetch(WAITS):
+                while not await watch.fetch(WAITS):
                     await asyncio.sleep(0.02)
             (process,) = imports()
             os.kill(process, signal.SIGKILL)
             assert await waiting == (503, refused(CUT_SHORT))
     finally:
         await connection.close()
+        await watch.close()
     assert await imported(client, list_id) == told("(2) contacts imported successfully", imported=2)
     assert len(await rows(list_id)) == 2
 
