@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         return Place(
             folder=(self.imports_dir or self.state_dir / "imports").absolute(),
             bucket=self.s3_bucket,
-            prefix=self.s3_prefix,
+            prefix=self.s3_prefix and self.s3_prefix.rstrip("/") + "/",
             endpoint_url=self.s3_endpoint_url,
             region=self.s3_region,
         )

@@ -171,7 +171,7 @@ class StorageAway(Unavailable):
 
 
 class ImportFailed(Unavailable):
-    """the import was cut short: nothing of the file was taken, please try again"""
+    """the import was cut short, please try again: what is in the list already is not taken twice"""
 
     code = "import_failed"
 

@@ -31,11 +31,11 @@ class Importer:
     database_url: str = field(repr=False)
     place: Place
     bounds: Bounds = field(default_factory=Bounds)
-    seconds: float = IMPORT_SECONDS
-    _turns: Turns = field(
+    seconds: float = IMPORT_SECONDS  # it takes no longer
+    turns: Turns = field(
         default_factory=lambda: Turns(at_once=1, waiting=WAITING, what="too many files are to be imported at once")
     )
-    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def carry_out(self, account: Account, ask: ImportCsv) -> Imported:
         """What became of it: all that can be called is in the list, or an error is raised and nothing is.
@@ -52,7 +52,7 @@ class Importer:
             key=ask.key,
             bounds=self.bounds,
         )
-        async with self._turns.of(account.account_id), self._room:
+        async with self.turns.of(account.account_id), self.room:
             return await self._process(order)
 
     async def _process(self, order: Order) -> Imported:
@@ -71,7 +71,7 @@ class Importer:
                 await process.wait()
         except TimeoutError as exc:
             raise ImportFailed(
-                f"the import took longer than {self.seconds:g} s: nothing of the file was taken"
+                f"the import took longer than {self.seconds:g} s: make files of fewer rows of it"
             ) from exc
         finally:
             await _end(process)
@@ -83,6 +83,8 @@ class Importer:
 
 
 async def _end(process: Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
     if process.returncode is None:
         with suppress(ProcessLookupError):  # it has just ended
             process.kill()

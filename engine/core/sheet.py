@@ -45,10 +45,10 @@ class Sheet:
                 return
             except csv.Error as exc:
                 raise InvalidRequest(f"line {begins}: this is no CSV: {exc}") from exc
+            count += 1  # an empty line costs time, too
+            if count > self._bounds.rows:
+                raise InvalidRequest(f"the file has more than {self._bounds.rows:,} rows")
             if cells:
-                count += 1
-                if count > self._bounds.rows:
-                    raise InvalidRequest(f"the file has more than {self._bounds.rows:,} rows")
                 yield begins, cells
             begins, self._of_row = self._line + 1, 0
 

@@ -14,7 +14,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from engine.api.importer import WAITING, Importer
+from engine.api.importer import Importer
+from engine.api.turns import Turns
 from engine.core.sheet import Bounds
 from engine.importing.order import Order
 from engine.storage.place import Place
@@ -24,6 +25,7 @@ from tests.storage.servers import Broken, broken
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
 OTHER = {"account": "account_2", "auth": "secret of account_2"}
+CUT_SHORT = "the import was cut short, please try again: what is in the list already is not taken twice"
 NOT_THERE = (404, {"response": {"message": "there is no such list", "success": "false"}})
 CONTACTS = (
     "contact_name,contact_number,field1,field2,field3\n"
@@ -31,6 +33,7 @@ CONTACTS = (
     "abc,9800068001,abc,xyz,100\n"
 )
 SECONDS = 10
+WAITS = "SELECT FROM pg_stat_activity WHERE application_name = 'legwork import' AND wait_event_type = 'Lock'"
 
 Asked = Awaitable[tuple[int, Any]]
 Ask = Callable[..., Asked]
@@ -211,7 +214,8 @@ async def test_a_list_is_there_for_its_account_and_its_kind_only(client: Client,
     for target, more in ((list_id, {"headers": OTHER}), (dnd_id, {}), ("LS0000000000", {}), ("CM7b1234abcd", {})):
         body = {"list_id": target, "contacts": contacts}
         assert await asked(client, "add_contact_to_list", json=body, **more) == NOT_THERE
-        assert await imported(client, target, **more) == NOT_THERE
+        body = {"list_id": target, "csv_name": "contacts.csv"}
+        assert await asked(client, "import_broadcast_contacts_csv", json=body, **more) == NOT_THERE
     for target, more in ((dnd_id, {"headers": OTHER}), (list_id, {})):
         body = {"dnd_list_id": target, "dnd_contacts": contacts}
         assert await asked(client, "add_dnd_contact_to_list", json=body, **more) == NOT_THERE
@@ -337,6 +341,11 @@ async def begun(bucket: Broken, count: int = 1) -> list[int]:
     async with asyncio.timeout(SECONDS):
         while bucket.requests < count:
             await asyncio.sleep(0.02)
+    return imports()
+
+
+def imports() -> list[int]:
+    """Those that run now."""
     return [pid for pid in children() if b"engine.importing" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
@@ -370,11 +379,33 @@ async def test_of_an_import_that_is_killed_nothing_stays_and_the_next_one_works(
     waiting = asyncio.create_task(imported(client, list_id))
     (process,) = await begun(bucket)
     os.kill(process, signal.SIGKILL)
-    message = "the import was cut short: nothing of the file was taken, please try again"
-    assert await waiting == (503, refused(message))
+    assert await waiting == (503, refused(CUT_SHORT))
     assert await rows(list_id) == []
     bucket.trouble = "none"
     assert await imported(client, list_id) == told("(2) contacts imported successfully", imported=2)
+
+
+async def test_of_an_import_that_is_killed_while_it_adds_nothing_stays_either(
+    client: Client, rows: Rows, written: Write, database_url: str
+) -> None:
+    list_id = await made(client)
+    written(CONTACTS)
+    connection, watch = [await asyncpg.connect(database_url) for _ in range(2)]
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM lists WHERE list_id = $1 FOR UPDATE", list_id)
+            waiting = asyncio.create_task(imported(client, list_id))
+            async with asyncio.timeout(SECONDS):
+                while not await watch.fetch(WAITS):
+                    await asyncio.sleep(0.02)
+            (process,) = imports()
+            os.kill(process, signal.SIGKILL)
+            assert await waiting == (503, refused(CUT_SHORT))
+    finally:
+        await connection.close()
+        await watch.close()
+    assert await imported(client, list_id) == told("(2) contacts imported successfully", imported=2)
+    assert len(await rows(list_id)) == 2
 
 
 async def test_an_import_that_takes_too_long_is_ended(
@@ -383,16 +414,17 @@ async def test_an_import_that_takes_too_long_is_ended(
     list_id = await made(client)
     importer.seconds = 1.0
     status, body = await imported(client, list_id)
-    assert (status, body) == (503, refused("the import took longer than 1 s: nothing of the file was taken"))
-    assert await begun(bucket) == []
+    assert (status, body) == (503, refused("the import took longer than 1 s: make files of fewer rows of it"))
+    assert imports() == []
     assert await rows(list_id) == []
 
 
 async def test_an_account_has_one_import_at_a_time_and_keeps_no_other_out(
-    client: Client, rows: Rows, bucket: Broken
+    client: Client, rows: Rows, bucket: Broken, importer: Importer
 ) -> None:
+    importer.turns = Turns(at_once=1, waiting=1, what="too many files are to be imported at once")
     list_id, another = await made(client), await made(client, headers=OTHER)
-    own = [asyncio.create_task(imported(client, list_id)) for _ in range(1 + WAITING)]
+    own = [asyncio.create_task(imported(client, list_id)) for _ in range(2)]
     assert len(await begun(bucket)) == 1
     message = "too many files are to be imported at once, please try again"
     assert await imported(client, list_id) == (429, refused(message))
@@ -402,7 +434,7 @@ async def test_an_account_has_one_import_at_a_time_and_keeps_no_other_out(
     bucket.over.set()
     found = await asyncio.gather(*own)
     await theirs
-    assert sorted(status for status, _ in found) == [200] * WAITING + [503]
+    assert sorted(status for status, _ in found) == [200, 503]
     assert len(await rows(list_id)) == 2
 
 

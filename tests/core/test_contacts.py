@@ -212,7 +212,8 @@ def test_each_bound_of_a_file_holds() -> None:
     assert len(rows(b"h\n1\n2\n", bounds)) == 3
     assert no_sheet(b"h\n1\n2\n3\n", bounds) == "the file has more than 2 rows"
     assert no_sheet(b"h\n" * 21, bounds) == "the file has more than 2 rows"
-    assert no_sheet(b"h\n" + b"\n" * 40, bounds) == "the file is larger than 4e-05 MB"
+    assert no_sheet(b"h\n" + b"\n" * 3, bounds) == "the file has more than 2 rows"
+    assert no_sheet(b"h\n" * 3, Bounds(total_bytes=5)) == "the file is larger than 5e-06 MB"
     too_long = "line {}: a row is longer than 0 kB, or a quote in it has no end"
     assert no_sheet(b"h\n" + b"x" * 16, bounds) == too_long.format(2)
     assert no_sheet(b'h\n"' + b"x\n" * 16, bounds) == too_long.format(9)

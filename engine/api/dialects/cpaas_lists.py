@@ -124,18 +124,22 @@ def _bare(text: str) -> str:
 def _contact(words: Words, given: object) -> RawContact:
     if not isinstance(given, Mapping):
         return _wrong("this is no object")
-    # The document's own sample has names that a line break split: "co ntact_fields".
-    found = {"".join(str(name).split()): value for name, value in given.items()}
+    found = given
+    if not given.keys() <= {words.contact_name, words.contact_number, words.contact_fields}:
+        # The document's own sample has names that a line break split: "co ntact_fields".
+        found = {"".join(str(name).split()): value for name, value in given.items()}
     number, name = _text(found.get(words.contact_number)), _text(found.get(words.contact_name))
     if number is None or name is None:
         return _wrong(f"{words.contact_name} and {words.contact_number} must be strings")
     fields = found.get(words.contact_fields)
     if fields is not None and not isinstance(fields, Mapping):
         return _wrong(f"{words.contact_fields} must be an object")
-    texts = {str(key).strip(): _text(value) for key, value in (fields or {}).items()}
-    kept = {key: value for key, value in texts.items() if value is not None}
-    if len(kept) < len(texts):
-        return _wrong(f"each of {words.contact_fields} must be a string or a number")
+    kept = {}
+    for key, value in fields.items() if fields else ():
+        text = _text(value)
+        if text is None:
+            return _wrong(f"each of {words.contact_fields} must be a string or a number")
+        kept[str(key).strip()] = text
     return RawContact(number=number, name=name, fields=kept)
 
 
@@ -145,9 +149,11 @@ def _wrong(reason: str) -> RawContact:
 
 def _text(value: Any) -> str | None:
     """A text, or the digits of a number; "" for nothing, None for what is neither."""
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         return str(value)
