@@ -5,7 +5,7 @@ LAB := $(PYTHON) -m docker.lab
 ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks memory faults walk sim clean
+.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-reports memory faults walk sim clean
 
 help:    ## list these commands
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -47,6 +47,9 @@ bench-passwords: up   ## 300 one-time passwords in a minute: who heard nothing, 
 
 bench-callbacks: up   ## a thousand callbacks on two engines, one of them killed half-way
 	$(PYTHON) tests/bench/callbacks.py
+
+bench-reports: setup   ## every report on five million CDRs, in a Postgres of its own: how long each took
+	$(PYTHON) tests/bench/reports.py
 
 memory:  ## three times 500 calls at 20 a second: CDRs, leftovers, the engine's memory
 	@docker/setup --with-sipp

@@ -74,7 +74,12 @@ async def test_the_cdrs_of_a_campaign_are_the_documents_to_the_letter(client: Cl
     found["result"] = [without_extras(row) for row in found["result"]]
     assert status == 200
     assert json.dumps({"response": found}) == json.dumps(sample("get_cdr_by_campaign_id"))
-    never = {"reason": "on the do-not-disturb list", "unique_id": unique_id(1), "amd_status": None, "legs": []}
+    never: dict[str, Any] = {
+        "reason": "on the do-not-disturb list",
+        "unique_id": unique_id(1),
+        "amd_status": None,
+        "legs": [],
+    }
     assert extras[0] == never
     assert (extras[1]["unique_id"], extras[1]["reason"]) == (unique_id(2), "answered")
     assert [(each["leg"], each["number"]) for each in extras[1]["legs"]] == [("b1", "919979270000")]
@@ -144,7 +149,7 @@ async def test_a_campaign_has_pages(client: Client, page: dict[str, Any], ids: l
 
 
 async def test_a_day_and_an_id_show_campaigns_in_the_same_way(client: Client) -> None:
-    days = {"start_call_date": "2023-07-18", "end_call_date": "2023-07-18"}
+    days: dict[str, Any] = {"start_call_date": "2023-07-18", "end_call_date": "2023-07-18"}
     _, by_date = await ask(client, "get_cdr_by_date", **days)
     _, by_campaign = await ask(client, "get_cdr_by_campaign_id", campaign_id=CAMPAIGN_ID)
     _, by_request = await ask(client, "get_cdr_by_request_id", request_id="91da7c083f")

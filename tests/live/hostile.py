@@ -63,6 +63,16 @@ SARV_GROUP = {
 VOICE, ANNOUNCEMENTS = "/api/voice/upload_announcement.php", "/v1/announcements"
 VOICE_UPLOAD = {"username": "~VOICE_USER~", "token": "~VOICE_TOKEN~", "announcement_path": "~URL~/x.mp3"}
 
+REPORT = {"username": "~VOICE_USER~", "token": "~VOICE_TOKEN~", "unique_ids": "CM39139118b8_LS50f6ec70b7_1-u1"}
+MOR = "/api/autodialer_get_campaign_ivr_poll_results"
+MOR_POLL = {"u": "demo", "id": "CM39139118b8", "hash": "3" * 40, "order_by": "time", "s_reseller": "all"}
+MACHINE_CODES = {
+    "api": "campaign_8",
+    "campaign_id": "CM39139118b8",
+    "date_ini": "20230815125500",
+    "date_end": "20230816125500",
+}
+
 # Every parameter that the vendor's document names, by route, with a value that is taken.
 FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/click2call"): {**CALL, "recording_option": "off", "transcript": "off"},
@@ -94,6 +104,16 @@ FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("GET", SARV_V1): SARV_CALL,
     ("POST", VOICE): VOICE_UPLOAD,
     ("GET", VOICE): VOICE_UPLOAD,
+    ("POST", "/api/voice/fetch_report.php"): REPORT,
+    ("GET", "/api/voice/fetch_report.php"): REPORT,
+    ("POST", MOR): MOR_POLL,
+    ("GET", MOR): MOR_POLL,
+    ("POST", f"/billing{MOR}"): MOR_POLL,
+    ("GET", f"/billing{MOR}"): MOR_POLL,
+    ("GET", "/api/v2/reports_manager.php"): MACHINE_CODES,
+    ("POST", "/api/get_cdr_by_campaign_id"): {"campaign_id": "CM39139118b8", "record_count": "5", "offset": "1"},
+    ("POST", "/api/get_campaign_cdr_statistics"): {"campaign_id": "CM39139118b8"},
+    ("GET", "/v1/campaigns/{campaign_id}/poll"): {"limit": "10", "offset": "1"},
     ("POST", ANNOUNCEMENTS): {"file": "~URL~/x.mp3", "name": "x"},
     ("GET", ANNOUNCEMENTS): {},
     ("GET", ANNOUNCEMENTS + "/{name}"): {},
