@@ -261,7 +261,7 @@ async def ask(client: Client, route: tuple[str, str], **more: Any) -> tuple[int,
 
 @pytest_asyncio.fixture(loop_scope="function", autouse=True)
 async def call_of_account_1(store: Store, database_url: str) -> None:
-    """One ended call, one callback and one campaign, to be seen by one account only; and what is applied is there, too."""
+    """One ended call, callback and campaign, to be seen by one account only; and what is applied is there, too."""
     await store.apply(applied())
     await written(store, ended(new_call()))
     await store.callbacks.schedule(callback_of(CALLBACK_ID))

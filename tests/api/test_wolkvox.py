@@ -24,7 +24,7 @@ ASK = {
     "date_ini": "20230815125500",
     "date_end": "20230815135459",
 }
-EMPTY = {"code": 200, "error": None, "msg": "0 records were found", "data": []}
+EMPTY: dict[str, Any] = {"code": 200, "error": None, "msg": "0 records were found", "data": []}
 # "telephone", "total_machine_recognitions", "no_answer", "answer_machine", "busy", "congestion", "failed"
 COLUMNS = ("no_answer", "answer_machine", "busy", "congestion", "failed")
 
@@ -44,7 +44,7 @@ async def campaigns(database_url: str, store: Store) -> None:
     await insert(database_url, "campaigns", campaign(), campaign(OTHER_CAMPAIGN_ID))
 
 
-async def ask(client: Client, *, headers: dict[str, str] = TOKEN, **change: str) -> dict[str, Any]:
+async def ask(client: Client, *, headers: dict[str, str] = TOKEN, **change: Any) -> dict[str, Any]:
     """The body; its code is the HTTP status."""
     async with client.get(PATH, params=ASK | change, headers=headers) as reply:
         assert reply.content_type == "application/json"
