@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from engine import sound
 from engine.core import account as core
 from engine.core import numbers, permit
-from engine.credentials import DIALECTS, SECRETS, kept
+from engine.credentials import DIALECTS, SECRETS, kept, require_told_apart
 from engine.errors import InvalidRequest, Refusal, WrongConfig
 from engine.seal import Seal
 
@@ -249,6 +249,7 @@ def read(path: Path, seal: Seal) -> list[dict[str, Any]]:
                 for dialect, credential in item["body"]["credentials"].items()
             }
             item["body"]["allowed_regions"] = item["body"]["allowed_regions"] or [item["body"]["region"]]
+    require_told_apart(item["body"]["credentials"] for item in found if item["kind"] == "account")
     return found
 
 

@@ -116,7 +116,7 @@ async def test_a_campaign_is_its_own_and_all_is_all_of_them(client: Client, stor
 
 
 # D1: 400 bad api/date; 401 token; 404 unknown campaign; 429 token busy; same body shape with error text and data: []
-ERRORS: list[tuple[dict[str, str], int, str]] = [
+ERRORS: list[tuple[dict[str, Any], int, str]] = [
     ({"api": "campaign_9"}, 400, "api must be campaign_8"),
     ({"api": ""}, 400, "api must be campaign_8"),
     ({"campaign_id": ""}, 400, "campaign_id is required"),

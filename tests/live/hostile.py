@@ -65,12 +65,18 @@ VOICE_UPLOAD = {"username": "~VOICE_USER~", "token": "~VOICE_TOKEN~", "announcem
 
 REPORT = {"username": "~VOICE_USER~", "token": "~VOICE_TOKEN~", "unique_ids": "CM39139118b8_LS50f6ec70b7_1-u1"}
 MOR = "/api/autodialer_get_campaign_ivr_poll_results"
-MOR_POLL = {"u": "demo", "id": "CM39139118b8", "hash": "3" * 40, "order_by": "time", "s_reseller": "all"}
+MOR_ID = "CM39139118b8"
+MOR_POLL = {"u": "~MOR_USER~", "id": MOR_ID, "hash": "~MOR_HASH~", "order_by": "time", "s_reseller": "all"}
 MACHINE_CODES = {
     "api": "campaign_8",
     "campaign_id": "CM39139118b8",
     "date_ini": "20230815125500",
     "date_end": "20230816125500",
+}
+
+# Once is enough of what proves who asks: all of it is wrong, and counted.
+PROVING = dict.fromkeys((MOR, f"/billing{MOR}"), ("u", "id", "hash")) | {
+    "/api/voice/fetch_report.php": ("username", "token")
 }
 
 # Every parameter that the vendor's document names, by route, with a value that is taken.
@@ -280,6 +286,8 @@ def each_text_in_each_field() -> Iterator[Hostile]:
     for (method, path), good in FIELDS.items():
         for name, text in product(good, TEXTS):
             if name in PROOF and PROOF.keys() <= good.keys() and (method, path) != ("POST", SARV):
+                continue
+            if name in PROVING.get(path, ()) and (method, path) != ("POST", MOR):
                 continue
             spoilt = good | {name: text}
             if method == "GET" and good:
