@@ -57,6 +57,9 @@ bench-pace: up   ## three minutes of a campaign at 60 calls a minute: the most i
 bench-imports: setup   ## a million contacts from a file: seconds, CPU, memory
 	$(PYTHON) tests/bench/imports.py
 
+bench-reports: setup   ## every report on five million CDRs, in a Postgres of its own: how long each took
+	$(PYTHON) tests/bench/reports.py
+
 memory:  ## three times 500 calls at 20 a second: CDRs, leftovers, the engine's memory
 	@docker/setup --with-sipp
 	@$(LAB) up

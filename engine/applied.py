@@ -12,7 +12,7 @@ from engine import applied_ivrs, sound
 from engine.applied_item import Clock, Digits, Extension, Id, Item, NetworkText, Region, Zone
 from engine.core import account as core
 from engine.core import numbers, permit
-from engine.credentials import DIALECTS, SECRETS, kept
+from engine.credentials import DIALECTS, SECRETS, kept, require_told_apart
 from engine.errors import InvalidRequest, Refusal, WrongConfig
 from engine.seal import Seal
 
@@ -228,6 +228,7 @@ def read(path: Path, seal: Seal) -> list[dict[str, Any]]:
                 for dialect, credential in item["body"]["credentials"].items()
             }
             item["body"]["allowed_regions"] = item["body"]["allowed_regions"] or [item["body"]["region"]]
+    require_told_apart(item["body"]["credentials"] for item in found if item["kind"] == "account")
     return found
 
 

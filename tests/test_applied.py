@@ -476,3 +476,30 @@ def test_what_reports_allow_is_the_accounts(file: Path) -> None:
         account = accounts.accounts["account_1"]
         shown = (account.max_report_ids, account.allow_get_api, account.poll_separator, account.report_tz)
         assert shown == found
+
+
+def test_a_token_that_names_an_account_is_one_accounts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_1", "5d0c2e0b7a9f4c1e5d0c2e0b")
+    token = 'credentials.wolkvox = { token = "env:TOKEN_1" }'
+    one = GOOD.replace("credentials.cpaas", f"{token}\ncredentials.cpaas")
+    file.write_text(one)
+    assert applied.read(file, Seal())
+    two = f'[[account]]\nid = "account_2"\nname = "Clinic"\nregion = "IN"\n{token}\n'
+    file.write_text(one + two)
+    with pytest.raises(WrongConfig, match=r"credentials\.wolkvox: two accounts have the same secret"):
+        applied.read(file, Seal())
+
+
+def test_reports_have_settings_of_the_accounts(file: Path) -> None:
+    file.write_text(
+        GOOD.replace(
+            'region = "IN"', 'region = "IN"\nmax_report_ids = 7\npoll_separator = "space"\nallow_get_api = true'
+        )
+    )
+    accounts = Accounts()
+    accounts.replace(applied.read(file, Seal()))
+    account = accounts.accounts["account_1"]
+    assert (account.max_report_ids, account.poll_separator, account.allow_get_api) == (7, "space", True)
+    file.write_text(GOOD.replace('region = "IN"', 'region = "IN"\npoll_separator = ","'))
+    with pytest.raises(WrongConfig, match="poll_separator"):
+        applied.read(file, Seal())

@@ -74,7 +74,12 @@ async def test_the_cdrs_of_a_campaign_are_the_documents_to_the_letter(client: Cl
     found["result"] = [without_extras(row) for row in found["result"]]
     assert status == 200
     assert json.dumps({"response": found}) == json.dumps(sample("get_cdr_by_campaign_id"))
-    never = {"reason": "on the do-not-disturb list", "unique_id": unique_id(1), "amd_status": None, "legs": []}
+    never: dict[str, Any] = {
+        "reason": "on the do-not-disturb list",
+        "unique_id": unique_id(1),
+        "amd_status": None,
+        "legs": [],
+    }
     assert extras[0] == never
     assert (extras[1]["unique_id"], extras[1]["reason"]) == (unique_id(2), "answered")
     assert [(each["leg"], each["number"]) for each in extras[1]["legs"]] == [("b1", "919979270000")]
@@ -91,25 +96,25 @@ async def test_a_campaign_is_known_by_its_number_and_with_spaces(client: Client,
             assert len(found["result"]) in (2, 8)
 
 
+NO_CAMPAIGNS: list[tuple[Any, int, str]] = [
+    ("CM0000000000", 404, "there is no such campaign"),
+    ("9" * 18, 404, "there is no such campaign"),
+    ("9" * 19, 404, "there is no such campaign"),
+    ("LS50f6ec70b7", 404, "there is no such campaign"),
+    ("", 400, "campaign_id is required"),
+    (None, 400, "campaign_id is required"),
+    (["CM0000000000"], 400, "campaign_id must be a string"),
+    (True, 400, "campaign_id must be a string"),
+    ("' OR '1'='1", 400, "campaign_id is not valid"),
+    ("x\x00", 400, "campaign_id is not valid"),
+    ("C" * 101, 400, "campaign_id is longer than 100 characters"),
+]
+
+
 @pytest.mark.parametrize("path", ["get_cdr_by_campaign_id", "get_campaign_cdr_statistics"])
-@pytest.mark.parametrize(
-    ("asked", "status", "message"),
-    [
-        ("CM0000000000", 404, "there is no such campaign"),
-        ("9" * 18, 404, "there is no such campaign"),
-        ("9" * 19, 404, "there is no such campaign"),
-        ("LS50f6ec70b7", 404, "there is no such campaign"),
-        ("", 400, "campaign_id is required"),
-        (None, 400, "campaign_id is required"),
-        (["CM0000000000"], 400, "campaign_id must be a string"),
-        (True, 400, "campaign_id must be a string"),
-        ("' OR '1'='1", 400, "campaign_id is not valid"),
-        ("x\x00", 400, "campaign_id is not valid"),
-        ("C" * 101, 400, "campaign_id is longer than 100 characters"),
-    ],
-)
-async def test_what_is_no_campaign_is_refused(client: Client, path: str, asked: Any, status: int, message: str) -> None:
-    assert await ask(client, path, campaign_id=asked) == (status, {"message": message, "success": "false"})
+async def test_what_is_no_campaign_is_refused(client: Client, path: str) -> None:
+    for asked, status, message in NO_CAMPAIGNS:
+        assert await ask(client, path, campaign_id=asked) == (status, {"message": message, "success": "false"})
 
 
 @pytest.mark.parametrize("path", ["get_cdr_by_campaign_id", "get_campaign_cdr_statistics"])
@@ -144,7 +149,7 @@ async def test_a_campaign_has_pages(client: Client, page: dict[str, Any], ids: l
 
 
 async def test_a_day_and_an_id_show_campaigns_in_the_same_way(client: Client) -> None:
-    days = {"start_call_date": "2023-07-18", "end_call_date": "2023-07-18"}
+    days: dict[str, Any] = {"start_call_date": "2023-07-18", "end_call_date": "2023-07-18"}
     _, by_date = await ask(client, "get_cdr_by_date", **days)
     _, by_campaign = await ask(client, "get_cdr_by_campaign_id", campaign_id=CAMPAIGN_ID)
     _, by_request = await ask(client, "get_cdr_by_request_id", request_id="91da7c083f")
@@ -167,9 +172,9 @@ async def test_an_attempt_that_has_not_ended_has_no_cdr_yet(client: Client, data
 # "A contact not on DND that lacks a used {field}: a CDR shaped like a DND row, but is_dnd "0", dial_status "CANCEL",
 #  extra reason "missing_field""; a campaign of type 1; who answered
 async def test_the_other_rows_of_a_campaign(client: Client, database_url: str) -> None:
-    lacking = undialled("CANCEL", unique_id=unique_id(3))
-    machine = cdr(unique_id=unique_id(4), campaign_type=1, amd_status="machine", digits="1*#")
-    busy = unanswered("BUSY", unique_id=unique_id(5), reason="busy (486)")
+    lacking = undialled("CANCEL", unique_id=unique_id(3), id=451)
+    machine = cdr(unique_id=unique_id(4), campaign_type=1, amd_status="machine", digits="1*#", id=452)
+    busy = unanswered("BUSY", unique_id=unique_id(5), reason="busy (486)", id=453)
     await insert(database_url, "cdrs", lacking, machine, busy)
     _, found = await ask(client, "get_cdr_by_campaign_id", campaign_id=CAMPAIGN_ID, offset=2)
     missing, answered, tried = found["result"]

@@ -1,6 +1,7 @@
 """Who may use which route: a table over the router itself, so that a new route without a rule fails."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from yarl import URL
 
 from engine.accounts import Accounts, fingerprint
 from engine.api.app import OPEN
+from engine.api.dialects.mor import PATHS as MOR_PATHS
 from engine.api.dialects.sarv_voice_codes import TEXTS as VOICE_TEXTS
 from engine.api.door import Door
 from engine.api.importer import Importer
@@ -36,12 +38,18 @@ from tests.core.test_callback import callback_of
 from tests.core.test_progress import campaign_of
 from tests.dialects.sarv_document import MESSAGES
 from tests.media.files import sound
+from tests.store.rows import CAMPAIGN_ID, campaign, cdr, contact, insert, unanswered, unique_id
 from tests.store.test_campaigns import lists
 from tests.store.test_store import ended, new_call, written
 
 __all__ = ["client", "clock", "database_url", "shelf", "store", "studio", "switch"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+
+def _sha1(text: str) -> str:
+    return hashlib.sha1(text.encode()).hexdigest()
+
 
 RIGHT = {"account": "account_1", "auth": "secret of account_1"}
 STRANGERS = {
@@ -72,6 +80,38 @@ SARV_STRANGERS = {
     "another dialect's name and secret": ({"user_id": "account_1", "token": "secret of account_1"}, "1013"),
     "another dialect's secret": ({"user_id": "101", "token": "secret of account_1"}, "1020"),
     "two users": ([("user_id", "999"), ("user_id", "101"), ("token", "token of account_1")], "1013"),
+}
+
+
+# At MOR's door, where a hash proves who asks.
+MOR_STRANGERS = {
+    "none": ({}, "Access Denied"),
+    "unknown user": ({"u": "nobody", "hash": "x"}, "Access Denied"),
+    "no hash": ({"u": "mor account_1"}, "Incorrect hash"),
+    "the key in its place": ({"u": "mor account_1", "hash": "key of account_1"}, "Incorrect hash"),
+    "a hash without the key": ({"u": "mor account_1", "hash": _sha1(CAMPAIGN_ID)}, "Incorrect hash"),
+    "another account's key": (
+        {"u": "mor account_1", "hash": _sha1(f"{CAMPAIGN_ID}key of account_2")},
+        "Incorrect hash",
+    ),
+    "another dialect's secret": (
+        {"u": "mor account_1", "hash": _sha1(f"{CAMPAIGN_ID}secret of account_1")},
+        "Incorrect hash",
+    ),
+    "another dialect's name": ({"u": "account_1", "hash": _sha1(f"{CAMPAIGN_ID}key of account_1")}, "Access Denied"),
+    "not from its addresses": (
+        {"u": "mor elsewhere", "hash": _sha1(f"{CAMPAIGN_ID}key of elsewhere")},
+        "You are not authorized to use this functionality",
+    ),
+}
+# And at wolkvox's, where a token does.
+WOLKVOX_STRANGERS = {
+    "none": "",
+    "wrong": "wrong",
+    "the fingerprint kept in its place": fingerprint("wolkvox token of account_1"),
+    "not ASCII": "tokén",
+    "not from its addresses": "wolkvox token of elsewhere",
+    "another dialect's secret": "secret of account_1",
 }
 
 
@@ -110,9 +150,16 @@ class Rule:
     new: bool = False  # its answer is a new id each time
     sarv: bool = False
     voice: bool = False
+    mor: bool = False
+    wolkvox: bool = False
 
     def of(self, account: str) -> dict[str, Any]:
         """The request, as that account makes it."""
+        if self.mor:
+            proof = {"u": f"mor {account}", "hash": _sha1(f"{CAMPAIGN_ID}key of {account}")}
+            return {"params": {**(self.body or {}), **proof}, "headers": STRANGERS["none"]}
+        if self.wolkvox:
+            return {"params": self.body, "headers": {"wolkvox-token": f"wolkvox token of {account}"}}
         if self.voice:
             proof = {"username": f"user {account}", "token": f"voice token of {account}"}
             return {"params": {**(self.body or {}), **proof}, "headers": STRANGERS["none"]}
@@ -141,7 +188,6 @@ LATER = {
     "time_zone": "Asia/Kolkata",
     "scheduled_at": (datetime.now() + timedelta(days=7)).strftime("%Y-%m-%d %H:%M:%S"),
 }
-CAMPAIGN_ID = "CMcc0cb33a01"  # account_1's only campaign
 CAMPAIGN = {"campaign_id": CAMPAIGN_ID}
 DAYS = {"start_call_date": "2023-07-07", "end_call_date": "2023-07-07"}
 NEW_CAMPAIGN = {
@@ -153,6 +199,15 @@ NEW_CAMPAIGN = {
 }
 SARV = Rule({"from": "9910000101", "to": "9910000202"}, new=True, sarv=True)
 VOICE = Rule({"announcement_path": "https://127.0.0.1/x.mp3"}, voice=True, refused=True)  # 007
+REPORT = Rule({"unique_ids": unique_id(1)}, voice=True, tells=True)
+MOR = Rule({"id": CAMPAIGN_ID}, mor=True, tells=True)
+MACHINE_CODES = {
+    "api": "campaign_8",
+    "campaign_id": CAMPAIGN_ID,
+    "date_ini": "20230701000000",
+    "date_end": "20230720000000",
+}
+OF_CAMPAIGN = Rule({"campaign_id": CAMPAIGN_ID}, another=404, tells=True)
 PLAYED = "/v1/announcements/1610448604_87.wav"
 
 # Everybody's, without an account: nothing else is.
@@ -201,6 +256,16 @@ CLOSED_ROUTES = {
     ("GET", "/clickToCall/v1/para"): SARV,
     ("POST", "/api/voice/upload_announcement.php"): VOICE,
     ("GET", "/api/voice/upload_announcement.php"): VOICE,
+    ("POST", "/api/voice/fetch_report.php"): REPORT,
+    ("GET", "/api/voice/fetch_report.php"): REPORT,
+    **{("POST", path): MOR for path in MOR_PATHS},
+    **{("GET", path): replace(MOR, own=405, another=405, tells=False) for path in MOR_PATHS},
+    ("GET", "/api/v2/reports_manager.php"): Rule(MACHINE_CODES, another=404, tells=True, refused=True, wolkvox=True),
+    ("POST", "/api/get_cdr_by_campaign_id"): OF_CAMPAIGN,
+    ("POST", "/api/get_campaign_cdr_statistics"): OF_CAMPAIGN,
+    ("GET", "/v1/campaigns/{campaign_id}/poll"): Rule(
+        None, path=f"/v1/campaigns/{CAMPAIGN_ID}/poll", another=404, tells=True
+    ),
     ("POST", "/v1/announcements"): Rule(None, file=sound("mp3"), own=201, another=201, new=True),
     ("GET", "/v1/announcements"): Rule(None, tells=True),
     ("GET", "/v1/announcements/{name}"): Rule(None, path=PLAYED, another=404, tells=True),
@@ -218,7 +283,11 @@ CLOSED = [route for route in ROUTES if route not in OPEN_ROUTES]
 # A route without a rule is in both: the rule is missed first, and no stranger may be answered there either.
 OF_SARV = [route for route in CLOSED if CLOSED_ROUTES.get(route, SARV).sarv]
 OF_VOICE = [route for route in CLOSED if CLOSED_ROUTES.get(route, VOICE).voice]
-OF_CPAAS = [route for route in CLOSED if route not in OF_VOICE and not CLOSED_ROUTES.get(route, Rule(None)).sarv]
+OF_MOR = [route for route in CLOSED if CLOSED_ROUTES.get(route, MOR).mor]
+OF_WOLKVOX = [route for route in CLOSED if CLOSED_ROUTES.get(route, Rule(None, wolkvox=True)).wolkvox]
+OF_CPAAS = [
+    route for route in CLOSED if route not in CLOSED_ROUTES or route not in (*OF_VOICE, *OF_SARV, *OF_MOR, *OF_WOLKVOX)
+]
 
 
 async def ask(client: Client, route: tuple[str, str], **more: Any) -> tuple[int, str]:
@@ -239,7 +308,12 @@ async def call_of_account_1(store: Store, importer: Importer, database_url: str)
     (importer.place.folder / "account_1").mkdir()
     (importer.place.folder / "account_1/contacts.csv").write_text("contact_number\n919910000101\n")
     await lists(database_url)
-    await store.campaigns.create(campaign_of(CAMPAIGN_ID))
+    kept = asdict(campaign_of(CAMPAIGN_ID).settings)
+    await insert(database_url, "campaigns", campaign(starts_at=1688710080.0, settings=kept))
+    await insert(database_url, "contacts", contact(1, "919910000101"))
+    attempts = unique_id(1), unique_id(1, 2)
+    tried = unanswered("BUSY", unique_id=attempts[0], customer_number="919910000101")
+    await insert(database_url, "cdrs", tried, cdr(unique_id=attempts[1], customer_number="919910000101", digits="1"))
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -285,6 +359,25 @@ async def test_no_route_of_sarvs_voice_api_answers_a_stranger(client: Client, ro
     reply = await client.request(*route, params=asked, headers=RIGHT)
     assert reply.status == 200
     assert await reply.json() == {"status": "error", "code": code, "desc": VOICE_TEXTS[code]}
+
+
+@pytest.mark.parametrize("who", MOR_STRANGERS)
+@pytest.mark.parametrize("route", OF_MOR)
+async def test_no_route_of_mor_answers_a_stranger(client: Client, route: tuple[str, str], who: str) -> None:
+    proof, text = MOR_STRANGERS[who]
+    asked = {**(CLOSED_ROUTES[route].body or {}), **proof}
+    reply = await client.request(*route, params=asked, headers=RIGHT)
+    assert reply.status == 200
+    assert f"<page><status><error>{text}</error></status></page>" in await reply.text()
+
+
+@pytest.mark.parametrize("who", WOLKVOX_STRANGERS)
+@pytest.mark.parametrize("route", OF_WOLKVOX)
+async def test_no_route_of_wolkvox_answers_a_stranger(client: Client, route: tuple[str, str], who: str) -> None:
+    headers = {**RIGHT, "wolkvox-token": WOLKVOX_STRANGERS[who]}
+    reply = await client.request(*route, params=CLOSED_ROUTES[route].body, headers=headers)
+    found = await reply.json()
+    assert (reply.status, found["code"], found["data"]) == (401, 401, [])
 
 
 @pytest.mark.parametrize("route", OF_SARV)

@@ -16,8 +16,8 @@ import asyncpg
 import orjson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from engine.api.dialects import cpaas_cdrs, wolkvox
-from engine.core.campaign_asks import MachineCodesFound
+from engine.api.dialects import cpaas_cdrs, native_polls, wolkvox
+from engine.core.campaign_asks import MachineCodesFound, PollPage
 from engine.core.vendor_words import WOLKVOX_COLUMNS
 from engine.store import embedded
 from engine.store.migrate import migrate
@@ -31,6 +31,7 @@ DATA = load(Path(__file__).with_name("reports_data.sql"))
 ACCOUNT, DAYS, BATCH = "bench", 90, 250_000
 ATTEMPTS = 100_000  # of each campaign: every second CDR is an attempt
 TURNS, SLOW_TURNS = 200, 5
+TELEPHONES = 60_000
 PAGE_MS, WOLKVOX_MS, ACCOUNT_MS = 50, 2000, 20_000
 
 DESCRIPTION = """
@@ -131,7 +132,7 @@ def reports(store: Store, count: int) -> Iterator[tuple[str, Callable[[int], Awa
 
     def day(turn: int, days: int) -> dict[str, Any]:
         since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 4)
-        since += timedelta(days=turn * 7 % (DAYS - 5 - days))
+        since += timedelta(days=turn * 7 % max(1, DAYS - 5 - days))
         return {"since": since, "until": since + timedelta(days=days)}
 
     async def by_id(turn: int) -> object:
@@ -168,15 +169,23 @@ def reports(store: Store, count: int) -> Iterator[tuple[str, Callable[[int], Awa
         return cpaas_cdrs.reply_statistics(await ids.dispositions(ACCOUNT))
 
     async def codes(turn: int) -> object:
-        telephones, rows = await ids.machine_codes(
-            campaign(turn + 2),
-            all_campaigns=False,
-            since=datetime(2000, 1, 1, tzinfo=UTC),
-            until=datetime(2100, 1, 1, tzinfo=UTC),
-            columns=WOLKVOX_COLUMNS,
-            most=60_000,
+        found = await ids.machine_codes(
+            campaign(turn + 2), all_campaigns=False, **day(turn, DAYS * 10), columns=WOLKVOX_COLUMNS, most=TELEPHONES
         )
-        return wolkvox.reply(MachineCodesFound(telephones, rows))
+        return wolkvox.reply(MachineCodesFound(*found))
+
+    async def codes_of_all(turn: int) -> object:
+        found = await ids.machine_codes(
+            ACCOUNT, all_campaigns=True, **day(turn, 31), columns=WOLKVOX_COLUMNS, most=TELEPHONES
+        )
+        return wolkvox.reply(MachineCodesFound(*found))
+
+    async def poll_string(turn: int) -> object:
+        return await ids.poll_string(campaign(turn + 2), order_by="time", separator="\n")
+
+    async def poll(turn: int) -> object:
+        found = await ids.poll(campaign(turn + 2), order_by="time", count=1000, offset=0)
+        return native_polls.reply(PollPage(campaign(turn + 2), found))
 
     yield "CDR by request id", by_id, PAGE_MS
     yield "CDR by unique id", by_unique_id, PAGE_MS
@@ -184,10 +193,13 @@ def reports(store: Store, count: int) -> Iterator[tuple[str, Callable[[int], Awa
     yield "100 CDRs of a day, offset 10,000", by_date(1, 10_000), PAGE_MS
     yield "100 CDRs of 30 days, offset 10,000", by_date(30, 10_000), PAGE_MS
     yield "100 CDRs of 80 days, offset 10,000", by_date(80, 10_000), PAGE_MS
-    yield "1,000 CDRs of 30 days, offset 10,000", thousand, 4 * PAGE_MS
+    yield "1,000 CDRs of 30 days, offset 10,000", thousand, PAGE_MS
     yield "100 CDRs of a campaign, offset 10,000", of_campaign, PAGE_MS
     yield "statistics of a campaign of 100,000", statistics, PAGE_MS
     yield "machine codes of a campaign of 100,000", codes, WOLKVOX_MS
+    yield "machine codes of all, 31 days", codes_of_all, ACCOUNT_MS
+    yield "MOR poll of a campaign of 100,000", poll_string, WOLKVOX_MS
+    yield "1,000 of its contacts, as JSON", poll, WOLKVOX_MS
     yield "statistics of the account", account_statistics, ACCOUNT_MS
 
 

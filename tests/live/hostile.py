@@ -97,6 +97,21 @@ CAMPAIGN = {
     "amd_greeting": "2500",
 }
 CAMPAIGN_ID = {"campaign_id": "CMcc0cb33a01"}
+REPORT = {"username": "~VOICE_USER~", "token": "~VOICE_TOKEN~", "unique_ids": "CM39139118b8_LS50f6ec70b7_1-u1"}
+MOR = "/api/autodialer_get_campaign_ivr_poll_results"
+MOR_ID = "CM39139118b8"
+MOR_POLL = {"u": "~MOR_USER~", "id": MOR_ID, "hash": "~MOR_HASH~", "order_by": "time", "s_reseller": "all"}
+MACHINE_CODES = {
+    "api": "campaign_8",
+    "campaign_id": "CM39139118b8",
+    "date_ini": "20230815125500",
+    "date_end": "20230816125500",
+}
+
+# Once is enough of what proves who asks: all of it is wrong, and counted.
+PROVING = dict.fromkeys((MOR, f"/billing{MOR}"), ("u", "id", "hash")) | {
+    "/api/voice/fetch_report.php": ("username", "token")
+}
 
 # Every parameter that the vendor's document names, by route, with a value that is taken.
 FIELDS: dict[tuple[str, str], dict[str, str]] = {
@@ -145,6 +160,16 @@ FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("GET", SARV_V1): SARV_CALL,
     ("POST", VOICE): VOICE_UPLOAD,
     ("GET", VOICE): VOICE_UPLOAD,
+    ("POST", "/api/voice/fetch_report.php"): REPORT,
+    ("GET", "/api/voice/fetch_report.php"): REPORT,
+    ("POST", MOR): MOR_POLL,
+    ("GET", MOR): MOR_POLL,
+    ("POST", f"/billing{MOR}"): MOR_POLL,
+    ("GET", f"/billing{MOR}"): MOR_POLL,
+    ("GET", "/api/v2/reports_manager.php"): MACHINE_CODES,
+    ("POST", "/api/get_cdr_by_campaign_id"): {"campaign_id": "CM39139118b8", "record_count": "5", "offset": "1"},
+    ("POST", "/api/get_campaign_cdr_statistics"): {"campaign_id": "CM39139118b8"},
+    ("GET", "/v1/campaigns/{campaign_id}/poll"): {"limit": "10", "offset": "1"},
     ("POST", ANNOUNCEMENTS): {"file": "~URL~/x.mp3", "name": "x"},
     ("GET", ANNOUNCEMENTS): {},
     ("GET", ANNOUNCEMENTS + "/{name}"): {},
@@ -311,6 +336,8 @@ def each_text_in_each_field() -> Iterator[Hostile]:
     for (method, path), good in FIELDS.items():
         for name, text in product(good, TEXTS):
             if name in PROOF and PROOF.keys() <= good.keys() and (method, path) != ("POST", SARV):
+                continue
+            if name in PROVING.get(path, ()) and (method, path) != ("POST", MOR):
                 continue
             spoilt = good | {name: text}
             if method == "GET" and good:

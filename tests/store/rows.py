@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 
 CAMPAIGN_ID, LIST_ID, OTHER_CAMPAIGN_ID = "CM39139118b8", "LS50f6ec70b7", "CM7b1b0f4c2f"
-AT = 1689660690.0  # Tue, 18 Jul 2023 06:11:30 GMT
+AT = 1689660690.5  # Tue, 18 Jul 2023 06:11:30 GMT
 _numbers = itertools.count(0x91DA7C0000)
 
 
