@@ -5,7 +5,7 @@ LAB := $(PYTHON) -m docker.lab
 ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-amd bench-pace bench-imports bench-reports memory faults walk sim clean
+.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-campaign bench-amd bench-pace bench-imports bench-reports memory faults walk sim clean
 
 help:    ## list these commands
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -47,6 +47,9 @@ bench-passwords: up   ## 300 one-time passwords in a minute: who heard nothing, 
 
 bench-callbacks: up   ## a thousand callbacks on two engines, one of them killed half-way
 	$(PYTHON) tests/bench/callbacks.py
+
+bench-campaign: up   ## a campaign of 300 contacts: recordings, wire, CDRs and four vendors' reports compared
+	$(PYTHON) tests/bench/campaign.py
 
 bench-amd: up   ## fifty calls to an answering machine and to two people each: who is taken for whom, and how soon
 	$(PYTHON) tests/bench/amd.py

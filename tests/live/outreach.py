@@ -47,6 +47,7 @@ WOLKVOX = {"BUSY": "busy", "NOANSWER": "no_answer", "CONGESTION": "congestion", 
 LOUD = 500  # a sample of somebody speaking
 RETRY_SECONDS = 3
 UNWANTED = "09"
+BEGUN_SECONDS = 1.0
 EPOCH = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 
@@ -160,7 +161,8 @@ def recordings_wrong(run: Outreach) -> list[str]:
             if number[-2:] != "95" and abs(len(samples) / RATE - cdr["billsec"]) > 0.3:  # 95 has no time axis
                 faults.append(f"{number}: recorded {len(samples) / RATE:.2f} s, billed {cdr['billsec']:.2f} s")
             spoken = any(abs(sample) > LOUD for sample in samples)
-            if spoken != (cdr["heard_seconds"] > 0):
+            begun = 0 < cdr["heard_seconds"] < BEGUN_SECONDS  # who hangs up then may have heard a first sound or none
+            if not begun and spoken != (cdr["heard_seconds"] > 0):
                 faults.append(f"{number}: spoken {spoken}, heard {cdr['heard_seconds']} s")
     return faults
 
