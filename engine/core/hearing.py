@@ -16,6 +16,7 @@ QUIET = "quiet"
 DEADLINES = (SNOOP, AMD, BEEP, QUIET)
 QUIET_SECONDS = 1.5
 LOST_SECONDS = 0.5  # the leg's own end may be on its way
+MISSED_SECONDS = 5.0  # longer than a greeting goes on, mostly, when it is known for one
 NO_VERDICT = "no_verdict"
 
 
@@ -73,6 +74,12 @@ def await_beep(call: Call, leg: Leg) -> list[Command]:
     """Wait until the machine's greeting and its beep are over."""
     call.deadlines |= {BEEP: call.now + BEEP_SECONDS, QUIET: call.now + QUIET_SECONDS}
     return [c.Listen(leg=leg.name)]
+
+
+def again(call: Call) -> None:
+    """Nobody listened to the copy for a while: the end of the greeting may be among what was missed."""
+    if BEEP in call.deadlines:
+        call.deadlines[BEEP] = min(call.deadlines[BEEP], call.now + MISSED_SECONDS)
 
 
 def judge(amd: Amd, status: str, cause: str) -> Status:

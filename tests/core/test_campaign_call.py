@@ -240,6 +240,15 @@ def test_a_copy_that_is_lost_tells_of_no_end() -> None:
     assert passed(call, 115.5) == [STOP, KEPT, play(1)]
 
 
+def test_after_a_restart_a_greeting_is_waited_for_five_seconds() -> None:
+    call = greeting()
+    call.note(e.Talked(leg="b1", at=113.5))
+    call = again(call, 116)
+    assert call.note(e.TakenBack(at=116)) == []
+    assert passed(call, 120.9) == []
+    assert passed(call, 121.0) == [STOP, KEPT, play(1)]
+
+
 # -- connecting ----------------------------------------------------------------------------------
 
 

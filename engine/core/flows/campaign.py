@@ -144,4 +144,7 @@ def _taken_back(call: Call) -> list[Command]:
         return meeting.taken_back(call)
     if speaking.speaking(call):
         return speaking.again(call, leg)
-    return menu.again(call, leg) if menu.visiting(call) else []
+    if menu.visiting(call):
+        return menu.again(call, leg)
+    hearing.again(call)
+    return []
