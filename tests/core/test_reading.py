@@ -63,7 +63,7 @@ def test_and_for_texts_that_are_no_numbers(region: str, text: str) -> None:
     assert said(reading.reader(region), text) == said(lambda text: SLOW(text, region), text)
 
 
-@pytest.mark.parametrize("region", ["IN", "US", "GB", "FR", "AU"])
+@pytest.mark.parametrize("region", ["IN", "US", "CA", "GB", "FR", "AU", "JM"])
 def test_an_account_s_own_numbers_take_the_short_way(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
     number = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
     assert number
