@@ -151,7 +151,7 @@ def reports(store: Store, count: int) -> Iterator[tuple[str, Callable[[int], Awa
     def by_date(days: int, offset: int) -> Callable[[int], Awaitable[object]]:
         async def page(turn: int) -> object:
             found = await ids.cdrs_by_date(ACCOUNT, **day(turn, days), count=100, offset=offset)
-            assert len(found) == 100
+            assert len(found) == 100 or count < 5_000_000  # of fewer CDRs a day has not so many
             return cpaas_cdrs.reply_cdrs(found)
 
         return page
