@@ -47,7 +47,7 @@ class Archive:
             case CampaignStatistics(campaign_id=name):
                 campaign = await self._campaign(account, name)
                 return await reports.campaign_dispositions(campaign["campaign_id"])
-            case AttemptReports(ids=ids):
+            case AttemptReports(unique_ids=ids):
                 cdrs, waiting = await reports.attempts(account.account_id, ids)
                 return AttemptsFound(ids=ids, cdrs=cdrs, waiting=waiting, time_zone=account.report_tz)
             case PollResults():
