@@ -113,10 +113,8 @@ class Api:
                 return await self._speak(ask, keep)
             case CdrByRequestId(request_id=request_id):
                 return await self._cdr(account, request_id)
-            case CdrsByDate(since=since, until=until, count=count, offset=offset):
-                return await self.store.reports.cdrs_by_date(
-                    account_id, since=since, until=until, count=count, offset=offset
-                )
+            case CdrsByDate():
+                return await self.archive.cdrs(account, ask)
             case CdrStatistics():
                 return await self.archive.dispositions(account)
             case LiveCallStatistics():

@@ -5,7 +5,7 @@ from typing import Any, assert_never
 
 from engine.api.turns import Turns
 from engine.core.account import Account
-from engine.core.asks import CdrRow
+from engine.core.asks import CdrRow, CdrsByDate
 from engine.core.campaign_asks import (
     AttemptReports,
     AttemptsFound,
@@ -22,7 +22,7 @@ from engine.core.campaign_asks import (
 )
 from engine.core.report_refusals import CampaignUnknown, NoNumbers, TokenBusy, TooManyRecords
 from engine.core.vendor_words import WOLKVOX_COLUMNS
-from engine.store.reports import ATTEMPT, Reports
+from engine.store.reports import ATTEMPT, DEEP, Reports
 
 ALL = "all"  # in the place of a campaign
 MOST_TELEPHONES = 60_000  # in one answer: what is more than that would be tens of megabytes
@@ -47,7 +47,7 @@ class Archive:
             case CampaignStatistics(campaign_id=name):
                 campaign = await self._campaign(account, name)
                 return await reports.campaign_dispositions(campaign["campaign_id"])
-            case AttemptReports(ids=ids):
+            case AttemptReports(unique_ids=ids):
                 cdrs, waiting = await reports.attempts(account.account_id, ids)
                 return AttemptsFound(ids=ids, cdrs=cdrs, waiting=waiting, time_zone=account.report_tz)
             case PollResults():
@@ -59,6 +59,13 @@ class Archive:
                 return await self._machine_codes(account, ask)
             case _:
                 assert_never(ask)
+
+    async def cdrs(self, account: Account, ask: CdrsByDate) -> list[CdrRow]:
+        """A page of the account's CDRs. Raises `OverCapacity` where many ask for one far behind."""
+        if ask.offset <= DEEP:
+            return await self._page(account, ask)
+        async with self.counting.of(account.account_id):
+            return await self._page(account, ask)
 
     async def dispositions(self, account: Account) -> dict[str, int]:
         """How all that the account asked for came out, counted. Raises `OverCapacity`."""
@@ -74,6 +81,11 @@ class Archive:
             return found
         _, waiting = await self.reports.attempts(account.account_id, [unique_id])
         return [] if waiting else None
+
+    async def _page(self, account: Account, ask: CdrsByDate) -> list[CdrRow]:
+        return await self.reports.cdrs_by_date(
+            account.account_id, since=ask.since, until=ask.until, count=ask.count, offset=ask.offset
+        )
 
     async def _campaign(self, account: Account, name: str) -> ReportRow:
         found = await self.reports.campaign(account.account_id, name)

@@ -141,7 +141,7 @@ class CampaignStatistics:
 class AttemptReports:
     """What became of these ids (unique ids of attempts, request ids). Answered with `AttemptsFound`."""
 
-    ids: tuple[str, ...]
+    unique_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

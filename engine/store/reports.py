@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from engine.store.connection import COMMAND_SECONDS
 from engine.store.queries import QUERIES
 
 REPORT_SECONDS = 20.0  # what counts an account's millions; a page, or one campaign, takes hundredths
+DEEP = 100_000  # an offset that is counted for a second or more
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)  # no other has ever been given
 ATTEMPT = re.compile(r"(CM[0-9a-f]{10})_(LS[0-9a-f]{10})_([1-9][0-9]{0,17})-u([1-9][0-9]{0,8})", re.ASCII)
@@ -32,7 +34,9 @@ class Reports:
         self, account_id: str, *, since: datetime, until: datetime, count: int, offset: int
     ) -> list[Row]:
         """An account's CDRs, with their `legs`, of the whole UTC days from `since` to before `until`, by id."""
-        return await self._with_legs(await self._named("cdrs_by_date", account_id, since, until, count, offset))
+        seconds = REPORT_SECONDS if offset > DEEP else COMMAND_SECONDS
+        values = (account_id, since, until, count, offset)
+        return await self._with_legs(await self._fetch(QUERIES["cdrs_by_date"], *values, seconds=seconds))
 
     async def dispositions(self, account_id: str) -> dict[str, int]:
         """How many of an account's requests and attempts came out in which way."""

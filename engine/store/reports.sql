@@ -71,8 +71,9 @@ SELECT campaign_id, starts_at, ends_at,
 FROM campaigns WHERE account_id = $1 AND (campaign_id = $2 OR number = $3)
 
 -- name: cdrs_by_campaign
--- The CDRs of a campaign, in the order written.
-SELECT * FROM cdrs WHERE campaign_id = $1 ORDER BY id LIMIT $2 OFFSET $3
+-- The CDRs of a campaign, in the order written. What the offset leaves out is counted in the index.
+SELECT cdrs.* FROM (SELECT id FROM cdrs WHERE campaign_id = $1 ORDER BY id LIMIT $2 OFFSET $3) AS page
+JOIN cdrs USING (id) ORDER BY id
 
 -- name: campaign_dispositions
 -- How a campaign's attempts came out, counted.

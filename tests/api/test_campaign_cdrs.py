@@ -207,3 +207,10 @@ async def test_the_accounts_statistics_hold_its_campaigns(client: Client, databa
     assert "dnd_calls" not in counts
     _, theirs = await ask(client, "get_cdr_statistics", headers=THEIRS)
     assert theirs["result"]["total_calls"] == [0]
+
+
+async def test_a_page_far_behind_is_asked_for_in_turn_and_empty(client: Client) -> None:
+    days: dict[str, Any] = {"start_call_date": "0001-01-01", "end_call_date": "9999-12-31"}
+    for path, more in (("get_cdr_by_date", days), ("get_cdr_by_campaign_id", {"campaign_id": CAMPAIGN_ID})):
+        status, found = await ask(client, path, offset="999999999", **more)
+        assert (status, found["message"], found["result"]) == (200, "cdr not found", [])

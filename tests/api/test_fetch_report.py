@@ -19,6 +19,7 @@ from tests.store.rows import (
     contact,
     insert,
     lead,
+    leg,
     unanswered,
     undialled,
     unique_id,
@@ -267,6 +268,15 @@ async def test_what_has_no_cdr_yet_is_queued_or_being_dialled(
     national = numbers[int(asked.split("_")[2].split("-")[0])].removeprefix("91")
     expected = {"status": status, "report": word, "contact_number": national, **NOTHING}
     assert (await report(client, asked))["data"] == expected
+
+
+async def test_an_attempt_that_is_on_has_begun(client: Client, database_url: str) -> None:
+    on = cdr(created_at=START)
+    await insert(database_url, "campaigns", campaign())
+    await insert(database_url, "leads", lead(6, "919979270006", "calling", 1, call_id=on["request_id"]))
+    await insert(database_url, "legs", leg(on) | {"answered_at": None, "ended_at": None, "disposition": None})
+    found = (await report(client, unique_id(6)))["data"]
+    assert (found["status"], found["time_start"], found["time_end"]) == ("Dialing", "10-Oct-2017 2:34:58 PM", "")
 
 
 NO_IDS = [

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import secrets
 import shutil
 import sys
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from engine.api.dialects import cpaas_cdrs, native_polls, wolkvox
 from engine.core.campaign_asks import MachineCodesFound, PollPage
 from engine.core.vendor_words import WOLKVOX_COLUMNS
+from engine.main import GC_THRESHOLDS
 from engine.store import embedded
 from engine.store.migrate import migrate
 from engine.store.postgres import Store
@@ -116,6 +118,8 @@ async def build(url: str, name: str, database: str, count: int) -> None:
 
 async def measure(database: str, count: int) -> bool:
     """Whether all of them were as quick as promised."""
+    gc.freeze()  # as the engine does
+    gc.set_threshold(*GC_THRESHOLDS)
     async with Store.open(database) as store:
         kept = [await timed(name, report, most_ms) for name, report, most_ms in reports(store, count)]
     print("Each with its legs and its JSON; the store's and the dialect's work, without HTTP.")
@@ -151,7 +155,7 @@ def reports(store: Store, count: int) -> Iterator[tuple[str, Callable[[int], Awa
     def by_date(days: int, offset: int) -> Callable[[int], Awaitable[object]]:
         async def page(turn: int) -> object:
             found = await ids.cdrs_by_date(ACCOUNT, **day(turn, days), count=100, offset=offset)
-            assert len(found) == 100
+            assert len(found) == 100 or count < 5_000_000  # of fewer CDRs a day has not so many
             return cpaas_cdrs.reply_cdrs(found)
 
         return page
