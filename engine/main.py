@@ -20,20 +20,24 @@ from engine.api.answers import Api
 from engine.api.app import build
 from engine.api.dialects import DIALECTS
 from engine.api.door import Door
+from engine.api.importer import Importer
 from engine.api.lockout import Lockout
 from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.gate import Gate
+from engine.leads.speech import LeadSpeech
 from engine.media.cache import Cache
 from engine.media.casting import cast
 from engine.media.fetch import Fetcher
+from engine.media.prompts import Prompts
 from engine.media.shelf import Shelf
 from engine.media.speeches import Speeches
 from engine.media.studio import Studio
 from engine.services import audit, lag, retention
 from engine.services import speeches as sweep_speeches
 from engine.services.callbacks import CallbackClock
+from engine.services.campaigns import CampaignClock
 from engine.store import embedded, migrate
 from engine.store.connection import AWAY, WRONG
 from engine.store.postgres import Store
@@ -90,6 +94,10 @@ async def _run(settings: Settings, *, wait: bool) -> None:
             asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, number)
         async with asyncio.TaskGroup() as tasks:
             speeches = Speeches(settings.speeches)
+            studio = _studio(settings)
+            lead_speech = LeadSpeech(
+                studio=studio, speeches=speeches, prompts=Prompts(settings.sounds / "prompts", studio)
+            )
             switch = Switch(ari, store, tasks, node=settings.node, gate=gate, ended=speeches.forget)
             door = Door(
                 accounts=accounts,
@@ -103,8 +111,9 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 switch=switch,
                 limits=settings.limits,
                 shelf=shelf,
-                studio=_studio(settings),
+                studio=studio,
                 speeches=speeches,
+                importer=Importer(database_url=database_url, place=settings.imports),
             )
             services: list[asyncio.Task[Any]] = [
                 tasks.create_task(
@@ -117,7 +126,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(shelf.run(), name="announcements"),
                 tasks.create_task(_beat(), name="beat"),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
-                tasks.create_task(sweep_speeches.run(speeches, switch), name="speeches"),
+                tasks.create_task(sweep_speeches.run(lead_speech, switch), name="speeches"),
                 tasks.create_task(lag.run(switch.counts.lag), name="lag"),
                 tasks.create_task(
                     CallbackClock(
@@ -128,6 +137,16 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                         grace_seconds=settings.callback_grace_seconds,
                     ).run(),
                     name="callbacks",
+                ),
+                tasks.create_task(
+                    CampaignClock(
+                        switch=switch,
+                        store=store,
+                        accounts=accounts,
+                        limits=settings.limits,
+                        speech=lead_speech,
+                    ).run(),
+                    name="campaigns",
                 ),
                 tasks.create_task(retention.run(store, cdr_days=settings.cdr_retention_days), name="retention"),
             ]

@@ -17,6 +17,7 @@ from engine.core import commands as c
 from engine.core import events as e
 from engine.core.call import ASTERISK_RESTART, Call
 from engine.core.callback import Due
+from engine.core.campaign import Claim
 from engine.core.flows import FLOWS
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, of_callback, split
@@ -81,14 +82,15 @@ class Switch:
         return {line.call.request.speech.media for line in self._lines if line.call.request.speech}
 
     async def start(
-        self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None, due: Due | None = None
+        self, request: CallRequest, *, keep: Callable[[str], KeptAnswer] | None = None, due: Due | Claim | None = None
     ) -> str:
         """Begin a call, if the gate lets it: its id, once it is committed with what `keep` makes of that id.
 
-        Of a callback that is `due` it is the call, with its id, or else `TooLate` is raised. Raises `Refusal`.
+        Of a callback that is `due` it is the call, with its id, of a lead the next attempt; or else `TooLate` is
+        raised. Raises `Refusal`.
         """
         self._require_ready()
-        asking = call = self._new_call(request, due)
+        asking = call = self._new_call(request, due if isinstance(due, Due) else None)
         try:
             await self._gate.admit(asking, live_calls=self.live_calls(request.account_id))
             self._require_ready()  # it may have waited its turn

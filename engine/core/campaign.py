@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 from engine.core.amd import Amd
 from engine.core.causes import Disposition
@@ -80,3 +81,28 @@ class Lead:
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     attempts: int = 0
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lead as it was claimed; it is called, or done with, by one commit, if it still is so and its campaign runs.
+
+    `latest_at` is until when that call may start, by Postgres's clock; None for one that rings nobody.
+    """
+
+    campaign_id: str
+    position: int
+    version: int
+    latest_at: float | None = None
+
+
+def settings(kept: Mapping[str, Any]) -> Settings:
+    """The settings that JSON has kept."""
+    amd = kept.get("amd")
+    values = {
+        **kept,
+        "manner": Manner(**kept.get("manner", {})),
+        "retry_on": tuple(kept.get("retry_on", RETRY_ON)),
+        "amd": Amd(**amd) if amd else None,
+    }
+    return Settings(**values)

@@ -1,9 +1,15 @@
-"""How many calls may start now: no more than so many in any second, the others in a queue."""
+"""How many calls may start, and when: an account's in any second, a campaign's in any minute."""
 
 from collections import deque
 from dataclasses import dataclass, field
 
 QUEUE_SECONDS = 2.0
+# A campaign's starts are granted so far apart that a minute's worth of them takes this long: who starts up to 1.5 s
+# late, on whichever node, never makes one minute hold one more.
+MINUTE_SECONDS = 61.5
+AHEAD_SECONDS = 1.0  # so long before its time a start is granted
+BEHIND_SECONDS = 0.5  # so long after it one still is: looking now and then costs none
+LATEST_SECONDS = 1.0  # after its time: a start that is missed by more is not made up for
 
 
 @dataclass(slots=True)
@@ -30,3 +36,17 @@ class Pace:
             return None
         starts.append(at)
         return at - now
+
+
+def spacing_seconds(per_minute: int) -> float:
+    """How far apart the starts of a campaign's calls are."""
+    return MINUTE_SECONDS / per_minute
+
+
+def next_start(next_at: float, now: float, *, not_before: float = 0.0) -> float | None:
+    """When a campaign's next call starts, that is not to start before `next_at`; None if that is too far off.
+
+    It may be a moment ago; what was not used for longer is lost.
+    """
+    at = max(next_at if next_at >= now - BEHIND_SECONDS else now, not_before)
+    return at if at <= now + AHEAD_SECONDS else None

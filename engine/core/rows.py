@@ -12,6 +12,7 @@ from typing import Any
 from engine.core.amd import Amd
 from engine.core.call import Call, Flow
 from engine.core.callback import Due
+from engine.core.campaign import Claim
 from engine.core.cdr import Cdr
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id
@@ -100,6 +101,11 @@ def kept_row(kept: KeptAnswer, *, call_id: str) -> Row:
 def due_row(due: Due) -> Row:
     """The callback this call is, and what it becomes with it."""
     return asdict(due)
+
+
+def claim_row(claim: Claim, *, call_id: str) -> Row:
+    """The lead this call is an attempt to reach."""
+    return {"call_id": call_id, **asdict(claim)}
 
 
 def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: Flow, now: float) -> Call:

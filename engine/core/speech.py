@@ -18,6 +18,7 @@ ASKABLE: tuple[Engine, ...] = ("standard", "neural")  # what an API may ask for
 OTP = re.compile("[0-9A-Z]{3,10}")
 FIELD = re.compile(r"\{([^{}]*)\}")
 LANGUAGE = re.compile("[A-Za-z]{2,3}(-[A-Za-z]{2,3}){0,2}")
+LEAD_SECONDS = 0.5  # of silence first: who answers needs a moment, and so does the path of the sound
 WRITING_PAUSE_SECONDS = 0.6  # after each character of a password: time to write it down
 LONGEST_CHARACTERS = 3000  # what Polly speaks at once
 ARABIC = "arb"  # Polly's word for what is ar elsewhere, in its own codes too

@@ -45,9 +45,12 @@ class Speeches:
         return Speech(media=f"sound:{file.with_suffix('')}", seconds=seconds, times=times)
 
     def drop(self, speech: Speech) -> None:
-        """Nobody hears it any more."""
+        """Nobody hears it any more. What is no file of this folder, an announcement say, stays."""
+        file = Path(f"{speech.media.removeprefix('sound:')}.wav")
+        if file.parent != self._folder:
+            return
         try:
-            Path(f"{speech.media.removeprefix('sound:')}.wav").unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
         except OSError as exc:
             log.error("speech not dropped", error=str(exc))
 

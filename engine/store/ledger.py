@@ -126,6 +126,7 @@ class Ledger:
             provided.keys(provisos),
             provided.due(provisos),
             [each.cdr for each in snapshots if each.cdr is not None],
+            provided.claims(provisos),
         )
         return {row["call_id"] for row in written}
 

@@ -1,6 +1,7 @@
 -- name: write
 -- One commit of the writer: snapshots of calls and legs, and CDRs. Each row is the whole truth about
 -- its key, so writing it twice is harmless. A call id that another call had before is not returned.
+-- With the CDR of a campaign's attempt its lead is done, or queued for the next one.
 WITH new_calls AS (
     INSERT INTO calls AS known
     SELECT * FROM jsonb_populate_recordset(NULL::calls, $1)
@@ -34,15 +35,47 @@ WITH new_calls AS (
         amd_reason
     FROM jsonb_populate_recordset(NULL::cdrs, $3) AS cdr ORDER BY call_date
     ON CONFLICT (request_id) DO NOTHING
+), ended AS (
+    SELECT leads.campaign_id, leads.position, asked.ended_at, cdr.disposition,
+        (asked.request->'campaign'->>'retry_seconds')::double precision AS retry_seconds,
+        NOT EXISTS (
+            SELECT FROM jsonb_populate_recordset(NULL::legs, $2) AS leg
+            WHERE leg.call_id = asked.call_id AND leg.dialed_at IS NOT NULL
+        ) AND EXISTS (
+            SELECT FROM jsonb_populate_recordset(NULL::legs, $2) AS leg
+            WHERE leg.call_id = asked.call_id AND leg.hangup_reason IN (
+                'not_dialled', 'store_away', 'asterisk_away', 'stopped', 'account', 'calling_hours'
+            )
+        ) AND lost < 10 AS is_lost,  -- nobody was dialled, and that is not the lead's fault
+        asked.request->'campaign'->'retry_on' ? cdr.disposition AND
+            leads.attempts - lost <= (asked.request->'campaign'->>'max_retries')::integer AS is_retried
+    FROM jsonb_populate_recordset(NULL::cdrs, $3) AS cdr
+    JOIN new_calls ON new_calls.call_id = cdr.request_id
+    JOIN jsonb_populate_recordset(NULL::calls, $1) AS asked ON asked.call_id = cdr.request_id
+    JOIN leads ON leads.call_id = cdr.request_id AND leads.state = 'calling'
+    WHERE cdr.campaign_id IS NOT NULL
+    ORDER BY leads.campaign_id, leads.position FOR UPDATE OF leads
+), reached AS (
+    UPDATE leads AS known
+    SET disposition = ended.disposition, lost = known.lost + is_lost::integer,
+        state = CASE WHEN is_lost OR is_retried THEN 'queued' ELSE 'done' END, claimed_until = 'epoch',
+        due_at = CASE
+            WHEN is_lost THEN ended_at + interval '5 seconds'
+            WHEN is_retried THEN ended_at + make_interval(secs => retry_seconds)
+            ELSE known.due_at
+        END
+    FROM ended WHERE known.campaign_id = ended.campaign_id AND known.position = ended.position
 )
 SELECT call_id FROM new_calls
 
 -- name: write_provided
 -- The first commit of calls that depend on something: an idempotency key that is free, a callback that is still as it
--- was read. Key, answer, callback, call, leg and CDR, all or none. Another engine's commit of the same is waited for;
--- a call whose key was taken, or whose callback was changed, deleted or fired, is not returned.
+-- was read, a lead that is still as it was claimed, of a campaign that runs, and not on its do-not-disturb list. Key,
+-- answer, callback, lead, call, leg and CDR, all or none. Another engine's commit of the same is waited for, and so is
+-- who stops the campaign; a call whose key was taken, whose callback was changed, deleted or fired, whose lead was
+-- claimed again, or whose start comes too late, is not returned.
 -- One that is over already rang nobody: it is a CDR and no request that a cap would count.
--- Keys, then callbacks, are taken in their order, so that two engines never wait for each other.
+-- Keys, callbacks, campaigns, leads are taken in their order, so that two engines never wait for each other.
 WITH asked AS (
     SELECT * FROM jsonb_populate_recordset(NULL::calls, $1)
 ), new_keys AS (
@@ -77,8 +110,45 @@ WITH asked AS (
                     AND calls.node = asked.node AND calls.requested_at = asked.requested_at
             ))  -- by this very commit, which is made again
     RETURNING known.request_id AS call_id
+), claims AS (
+    SELECT * FROM jsonb_to_recordset($6) AS claim (
+        call_id text, campaign_id text, position bigint, version integer, latest_at timestamptz
+    )
+), running AS (
+    SELECT campaign_id, account_id, dnd_list_id FROM campaigns
+    WHERE campaign_id IN (SELECT campaign_id FROM claims) AND state = 1 AND (ends_at IS NULL OR ends_at > now())
+    ORDER BY campaign_id FOR SHARE
+), claimed AS (
+    SELECT campaign_id, position, claims.call_id, claims.version, latest_at, account_id, dnd_list_id
+    FROM claims JOIN running USING (campaign_id) JOIN leads USING (campaign_id, position)
+    ORDER BY campaign_id, position FOR UPDATE OF leads
+), begun AS (
+    UPDATE leads AS known
+    SET state = CASE WHEN asked.ended_at IS NULL THEN 'calling' ELSE 'done' END, call_id = asked.call_id,
+        attempts = known.attempts + CASE WHEN asked.ended_at IS NULL THEN 1 ELSE 0 END,
+        disposition = coalesce(cdr.disposition, known.disposition)
+    FROM claimed JOIN asked USING (call_id, account_id)
+        LEFT JOIN jsonb_populate_recordset(NULL::cdrs, $5) AS cdr ON cdr.request_id = asked.call_id
+    WHERE known.campaign_id = claimed.campaign_id AND known.position = claimed.position
+        AND known.state = 'queued' AND known.version = claimed.version
+        AND (latest_at IS NULL OR latest_at >= clock_timestamp())
+        AND (asked.ended_at IS NOT NULL OR NOT EXISTS (
+            SELECT FROM contacts WHERE list_id = dnd_list_id AND contacts.number = known.number
+        ))
+        AND NOT EXISTS (SELECT FROM calls WHERE calls.call_id = asked.call_id)
+        AND NOT EXISTS (SELECT FROM cdrs WHERE cdrs.request_id = asked.call_id)
+    RETURNING known.call_id
+), begun_before AS (  -- by this very commit, which is made again
+    SELECT claims.call_id FROM claims JOIN asked USING (call_id)
+    JOIN leads ON leads.campaign_id = claims.campaign_id AND leads.position = claims.position
+        AND leads.call_id = asked.call_id AND leads.state <> 'queued'
+    WHERE EXISTS (
+        SELECT FROM calls WHERE calls.call_id = asked.call_id
+            AND calls.node = asked.node AND calls.requested_at = asked.requested_at
+    ) OR asked.ended_at IS NOT NULL AND EXISTS (SELECT FROM cdrs WHERE cdrs.request_id = asked.call_id)
 ), accepted AS (
-    SELECT call_id FROM new_keys UNION ALL SELECT call_id FROM settled
+    SELECT call_id FROM new_keys UNION ALL SELECT call_id FROM settled UNION ALL
+    SELECT call_id FROM begun UNION ALL SELECT call_id FROM begun_before
 ), new_calls AS (
     INSERT INTO calls SELECT asked.* FROM asked JOIN accepted USING (call_id) WHERE ended_at IS NULL
     ON CONFLICT (call_id) DO NOTHING
@@ -131,7 +201,7 @@ DELETE FROM cdrs USING old WHERE cdrs.request_id = old.request_id RETURNING cdrs
 -- Take back a node's calls that nobody was told of: their write may have come through after we gave it up.
 -- Their keys are free again; a call that another engine has told of under its key stays. A callback is scheduled
 -- again, and keeps the key that it was scheduled under; one that another node has fired since is that node's, and one
--- that was missed stays so. What is given as 'untold c…' is no call, but a callback that is not to be scheduled at all.
+-- that was missed stays so. A lead is queued again, too, its attempt not counted. What is given as 'untold c…' is no call, but a callback that is not to be scheduled at all.
 WITH untold AS (
     DELETE FROM callbacks USING unnest($1::text[]) AS given
     WHERE given LIKE 'untold %' AND request_id = split_part(given, ' ', 2) AND state = 'scheduled'
@@ -149,6 +219,9 @@ WITH untold AS (
     RETURNING call_id
 ), again AS (
     UPDATE callbacks SET state = 'scheduled', settled_at = NULL FROM gone WHERE request_id = call_id
+), queued_again AS (
+    UPDATE leads SET state = 'queued', attempts = attempts - 1, call_id = NULL FROM gone
+    WHERE leads.call_id = gone.call_id AND leads.state = 'calling'
 )
 DELETE FROM legs USING gone WHERE legs.call_id = gone.call_id
 
@@ -204,14 +277,6 @@ SELECT * FROM cdrs WHERE account_id = $1 AND request_id = $2
 -- name: any_cdr
 -- One CDR, whoever's, with what the permit said: for the operator.
 SELECT cdrs.*, calls.permit FROM cdrs LEFT JOIN calls ON calls.call_id = cdrs.request_id WHERE request_id = $1
-
--- name: cdrs_by_date
--- An account's CDRs of whole days, from the first moment to before the second, in the order written.
-SELECT * FROM cdrs WHERE account_id = $1 AND call_date >= $2 AND call_date < $3 ORDER BY id LIMIT $4 OFFSET $5
-
--- name: dispositions
--- How an account's requests came out, counted.
-SELECT disposition, count(*) AS calls FROM cdrs WHERE account_id = $1 GROUP BY disposition
 
 -- name: live_kinds
 -- An account's calls that have a channel now, counted by kind.

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine.api.dialects.cpaas_otp import LEAD_SECONDS
-from engine.core.speech import Pause, spoken
+from engine.core.speech import LEAD_SECONDS, Pause, spoken
 from tests.live.engine import CALLER_ID, Api, left_in_asterisk, make_up
 from tests.live.lab import RATE, loudness, read, recordings
 from tests.live.sarv import number

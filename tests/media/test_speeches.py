@@ -89,3 +89,13 @@ async def test_what_can_not_be_written_refuses_the_request(tmp_path: Path) -> No
 async def test_a_path_that_asterisk_is_not_given_is_told_at_the_start() -> None:
     with pytest.raises(WrongConfig, match="LEGWORK_SPEECH_DIR /srv/two words"):
         Speeches(Path("/srv/two words"))
+
+
+async def test_an_announcement_that_was_played_stays(tmp_path: Path) -> None:
+    """What is no speech of this folder is somebody's for longer than a call."""
+    sound = tmp_path / "announcements/offer.wav"
+    sound.parent.mkdir()
+    sound.write_bytes(SOUND)
+    offer = Speech(media=f"sound:{sound.with_suffix('')}", seconds=1.5, times=1)
+    Speeches(tmp_path / "speeches").forget(call(offer))
+    assert sound.exists()

@@ -5,12 +5,11 @@ from engine.api.dialects.cpaas_params import required, text, whole
 from engine.core.asks import Accepted, Ask, StartSpeech
 from engine.core.refusal import InvalidRequest
 from engine.core.request import otp
-from engine.core.speech import Pause, manner, spoken
+from engine.core.speech import LEAD_SECONDS, Pause, manner, spoken
 from engine.errors import NotFound
 
 MOST_REPEATS = 10
 MANNER = ("voice", "volume", "rate", "pitch", "language_code", "tts_engine_type")
-LEAD_SECONDS = 0.5  # of silence first: who answers needs a moment, and so does the path of the sound
 
 
 def parse_outbound_call(body: Body, around: Surroundings) -> Ask:

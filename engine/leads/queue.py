@@ -1,0 +1,311 @@
+"""One campaign on one node: leads that it has claimed, prepared before they are called, so that no start waits."""
+
+import asyncio
+import math
+import secrets
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from engine.core import pacing
+from engine.core.account import Account
+from engine.core.campaign import Campaign, Claim, Lead
+from engine.core.campaign_call import CALLING_HOURS, DND, FINAL, MISSING_FIELD, refused, request, unrung
+from engine.core.ids import of_callback
+from engine.core.permit import DESTINATION_SECONDS
+from engine.core.request import CallRequest
+from engine.errors import InvalidRequest, NotPermitted, Refusal, StoreAway, TooLate, Unauthorised, Unavailable
+from engine.leads.means import Means
+from engine.leads.speech import FieldMissing
+from engine.store.leads import Claimed, Running
+
+ID_BYTES = 5
+AHEAD_SECONDS = 5.0  # so many seconds of a campaign's calls are prepared
+MOST_PREPARED = 50
+AT_ONCE = 4  # they are claimed a fourth of that at a time, at least
+LEAST_ENROLLED = 10  # at once, and hardly more than are wanted: a retry has to wait for those that were enrolled before
+MOST_RETRIED = 20  # so many are called in a row before more are enrolled, however many retries are due
+IDLE_SECONDS = 0.5  # before somebody is looked for again where nobody was due
+VOICE_SECONDS = 5.0  # before a lead is spoken to again for whom there was no voice
+HOURS_SECONDS = 60.0  # before one is looked at again who may not be called at this time of day
+OFF_HOURS_SECONDS = 10.0  # before others are, when that holds for all that were due
+PAUSE_SECONDS = 1.0  # before a campaign calls again that could not
+LONGEST_PAUSE_SECONDS = 60.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A lead that can be called at once."""
+
+    lead: Lead
+    request: CallRequest
+
+
+@dataclass(slots=True)
+class LeadQueue:
+    """The first prepared is the next to be called. `served` grows with each turn it was given."""
+
+    running: Running
+    means: Means
+    ready: deque[Prepared] = field(default_factory=deque)
+    next_at: float = 0.0  # when its next call may start, by Postgres's clock
+    served: int = 0
+    rests_until: float = 0.0  # it does not call before then (monotonic)
+    _closed: asyncio.Event = field(default_factory=asyncio.Event)
+    _preparing: int = 0
+    _starting: int = 0
+    _claims_from: float = 0.0  # it claims nobody before then (monotonic)
+    _kept_at: float = field(default_factory=time.monotonic)
+    _claimed: int = 0  # how many the last time
+    _called: int = 0  # how many since some were enrolled
+    _voiceless: bool = False  # the last one could not be spoken to
+    _off_hours: int = 0  # how many of them may not be called at this time of day
+    _put_off: list[tuple[Lead, float]] = field(default_factory=list)
+
+    @property
+    def campaign(self) -> Campaign:
+        """Whose leads these are."""
+        return self.running.campaign
+
+    @property
+    def spacing_seconds(self) -> float:
+        """How far apart its starts are."""
+        return pacing.spacing_seconds(self.campaign.calls_per_minute)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way, and nothing is to be given back."""
+        return not (self.ready or self._preparing or self._starting or self._put_off)
+
+    def take(self, running: Running) -> None:
+        """It was looked at anew."""
+        self.running = running
+        self.next_at = running.next_start_at
+
+    def close(self) -> None:
+        """Call nobody more: whoever is prepared is given back, where it was."""
+        self._closed.set()
+        while self.ready:
+            prepared = self.ready.popleft()
+            self.means.speech.drop(prepared.request.speech)
+            self._put_off.append((prepared.lead, 0.0))
+
+    async def give_back(self) -> None:
+        """Tell Postgres who is put off. Raises `StoreAway`."""
+        if self._put_off:
+            put_off = list(self._put_off)  # others are added meanwhile
+            await self.means.store.leads.put_off(self.campaign.campaign_id, put_off)
+            del self._put_off[: len(put_off)]
+
+    async def fill(self) -> None:
+        """Claim who is due, as many as are soon called; complete the campaign if nobody is left. Raises `StoreAway`."""
+        await self.give_back()
+        await self._keep()
+        now = time.monotonic()
+        wanted = self._wanted - len(self.ready) - self._preparing
+        if wanted <= 0 or AT_ONCE * wanted < self._wanted or now < self._claims_from:
+            return
+        if self._off_hours and self._off_hours >= self._claimed and not self._preparing:
+            self._claims_from, self._off_hours = now + OFF_HOURS_SECONDS, 0
+            return
+        leads = self.means.store.leads
+        claimed = await leads.claim(self.campaign, wanted, seconds=self.means.lease_seconds)
+        self._claimed, self._off_hours = len(claimed), 0
+        for each in claimed:
+            self._preparing += 1
+            self.means.spawn(self._prepare(each), f"prepare {self.campaign.campaign_id} {each.lead.position}")
+        if (len(claimed) < wanted or self._called >= MOST_RETRIED) and not (claimed and self._voiceless):
+            await self._enrol(wanted - len(claimed), nobody=not claimed)
+
+    async def grant(self, starts: list[float]) -> bool:
+        """Call the first ones at these times, unless another node has taken them. Raises `StoreAway`."""
+        then_at = starts[-1] + self.spacing_seconds
+        leads = self.means.store.leads
+        granted = await leads.grant(self.campaign.campaign_id, next_at=self.next_at, then_at=then_at)
+        self.next_at = granted.next_start_at if granted else math.inf
+        if not granted or not granted.is_granted:
+            return False
+        for at in starts[: len(self.ready)]:
+            prepared = self.ready.popleft()
+            self._under_way(1)
+            self._called += 1
+            self.means.spawn(self._start(prepared, at), f"start {self.campaign.campaign_id} {prepared.lead.position}")
+        return True
+
+    def check(self) -> bool:
+        """Whether the first one may be called now, as far as can be said at once; one who never may is taken away."""
+        while self.ready:
+            prepared = self.ready[0]
+            try:
+                self.means.switch.check(prepared.request)
+            except NotPermitted as exc:
+                self.ready.popleft()
+                self._under_way(1)
+                self.means.spawn(self._refuse(prepared, exc.reason), f"refuse {prepared.lead.position}")
+            except Refusal:
+                self.rests_until = time.monotonic() + min(PAUSE_SECONDS, IDLE_SECONDS)
+                return False
+            else:
+                return True
+        return False
+
+    # -- one lead ------------------------------------------------------------------------------
+
+    async def _prepare(self, claimed: Claimed) -> None:
+        lead = claimed.lead
+        try:
+            account = self.means.accounts.accounts.get(self.campaign.account_id)
+            if account is None:
+                self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
+                return
+            reason = DND if claimed.is_listed else self._refused(lead, account)
+            if reason:
+                await self._settle(lead, reason)
+            else:
+                await self._speak(lead, account)
+            if self._closed.is_set():
+                self.close()
+        except Exception:  # a fault of ours costs this one lead a while, never the others
+            log.exception("lead not prepared", campaign=lead.campaign_id, position=lead.position)
+            self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
+        finally:
+            self._preparing -= 1
+
+    async def _speak(self, lead: Lead, account: Account) -> None:
+        speech = None
+        try:
+            speech = await self.means.speech.speech(self.campaign, lead, account)
+            ivr = await self.means.speech.ivr(self.campaign, account)
+            routes, limits = self.means.accounts.routes, self.means.limits
+            asked = request(self.campaign, lead, account, routes=routes, limits=limits, speech=speech, ivr=ivr)
+        except FieldMissing:
+            await self._settle(lead, MISSING_FIELD)
+        except (Unavailable, InvalidRequest, KeyError) as exc:  # the voice fails, or something is gone since the look
+            self.means.speech.drop(speech)
+            log.info("lead put off", campaign=lead.campaign_id, position=lead.position, why=repr(exc))
+            self._put_off.append((lead, VOICE_SECONDS))
+            self._claims_from, self._voiceless = time.monotonic() + PAUSE_SECONDS, True
+        else:
+            self._voiceless = False
+            self.ready.append(Prepared(lead, asked))
+
+    def _refused(self, lead: Lead, account: Account) -> str:
+        return refused(self.campaign, lead, account, routes=self.means.accounts.routes, now=time.time())
+
+    async def _start(self, prepared: Prepared, at: float) -> None:
+        lead, speech = prepared.lead, self.means.speech
+        latest_at = at + pacing.LATEST_SECONDS
+        try:
+            await self._wait(at)
+            claim = Claim(lead.campaign_id, lead.position, lead.version, latest_at)
+            call_id = await self.means.switch.start(prepared.request, due=claim)
+        except asyncio.CancelledError:
+            raise
+        except Exception as exc:
+            speech.drop(prepared.request.speech)
+            await self._not_started(lead, exc)
+        else:
+            speech.hand_over(prepared.request)
+            facts = {"attempt": lead.attempts + 1, "late_ms": round(1000 * (self.means.now() - at))}
+            log.info("lead called", call=call_id, campaign=lead.campaign_id, position=lead.position, **facts)
+        finally:
+            self._under_way(-1)
+
+    async def _wait(self, at: float) -> None:
+        """Return then, by Postgres's clock. Raises `TooLate` as soon as nobody more is to be called."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, at - self.means.now())):
+                await self._closed.wait()
+        if self._closed.is_set():
+            raise TooLate
+
+    async def _not_started(self, lead: Lead, exc: Exception) -> None:
+        facts = {"campaign": lead.campaign_id, "position": lead.position}
+        match exc:
+            case TooLate():  # stopped meanwhile, or its start was missed
+                log.info("lead not as it was", **facts)
+                self._put_off.append((lead, 0.0))
+            case StoreAway():  # its claim will be over
+                pass
+            case NotPermitted(reason=reason):
+                await self._settle(lead, reason)
+            case InvalidRequest() | Unauthorised():
+                self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
+            case Refusal():  # for the moment
+                log.info("lead put off", **facts, code=exc.code, reason=exc.message)
+                seconds = exc.retry_after_seconds or PAUSE_SECONDS
+                self._put_off.append((lead, min(seconds, LONGEST_PAUSE_SECONDS)))
+                if seconds <= PAUSE_SECONDS or seconds > DESTINATION_SECONDS:  # else it is about this number
+                    self.rests_until = time.monotonic() + min(seconds, LONGEST_PAUSE_SECONDS)
+            case _:  # a fault of ours costs this one lead a while, never the others
+                log.error("lead not called", **facts, exc_info=exc)
+                self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
+
+    async def _refuse(self, prepared: Prepared, reason: str) -> None:
+        self.means.speech.drop(prepared.request.speech)
+        await self._settle(prepared.lead, reason)
+        self._under_way(-1)
+
+    async def _settle(self, lead: Lead, reason: str) -> None:
+        """Nobody is rung: for a while, or for good, and a CDR says why."""
+        if reason == CALLING_HOURS:
+            self._off_hours += 1
+        if reason not in FINAL and reason != MISSING_FIELD:
+            self._put_off.append((lead, HOURS_SECONDS))
+            return
+        said = FINAL.get(reason, reason)
+        call = unrung(self.campaign, lead, said, call_id=_new_id(), now=time.time())
+        try:
+            await self.means.store.writer.accept(call, Claim(lead.campaign_id, lead.position, lead.version))
+        except (TooLate, StoreAway):  # it was claimed again, or its claim will be over
+            return
+        self.means.switch.counts.note_ended(call)
+        log.info("lead not called", call=call.call_id, campaign=lead.campaign_id, position=lead.position, reason=said)
+
+    def _under_way(self, starts: int) -> None:
+        self._starting += starts
+        self.means.starting[self.campaign.account_id] += starts
+
+    # -- how many ------------------------------------------------------------------------------
+
+    @property
+    def _wanted(self) -> int:
+        return (
+            1
+            if self._voiceless
+            else min(MOST_PREPARED, 1 + math.ceil(AHEAD_SECONDS * self.campaign.calls_per_minute / 60))
+        )
+
+    async def _enrol(self, count: int, *, nobody: bool) -> None:
+        """Have more to claim; where there are none, and `nobody` was due, nobody may be left."""
+        self._called = 0
+        leads = self.means.store.leads
+        if await leads.enrol(self.campaign.campaign_id, max(LEAST_ENROLLED, count)):
+            return
+        self._claims_from = time.monotonic() + IDLE_SECONDS
+        if nobody and self.idle and await leads.complete(self.running):
+            log.info("campaign completed", campaign=self.campaign.campaign_id)
+
+    async def _keep(self) -> None:
+        """Those prepared wait for their turn, however long: other nodes are to leave them alone."""
+        if not self.ready or time.monotonic() < self._kept_at + self.means.lease_seconds / 3:
+            return
+        self._kept_at = time.monotonic()
+        leads = [each.lead for each in self.ready]
+        still = await self.means.store.leads.keep(self.campaign.campaign_id, leads, seconds=self.means.lease_seconds)
+        lost = [each for each in self.ready if each.lead.position not in still]
+        self.ready = deque(each for each in self.ready if each.lead.position in still)
+        for each in lost:
+            self.means.speech.drop(each.request.speech)
+
+
+def _new_id() -> str:
+    call_id = secrets.token_hex(ID_BYTES)
+    while of_callback(call_id):
+        call_id = secrets.token_hex(ID_BYTES)
+    return call_id

@@ -1,0 +1,464 @@
+"""Campaigns carried out by nodes on a real Postgres: who is called how often, who never, and who not twice."""
+
+import asyncio
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from zoneinfo import ZoneInfo
+
+import pytest
+import pytest_asyncio
+
+from engine.core.account import CallingHours
+from engine.core.flows import FLOWS
+from engine.core.ivr import Choice, Ivr, Prompt, Step
+from engine.core.rows import restore
+from engine.errors import OverCapacity
+from engine.leads import queue
+from engine.services import campaigns
+from engine.store import writer
+from engine.store.postgres import Store
+from tests.services.campaign_rig import (
+    ANSWER,
+    BUSY,
+    HEARD,
+    NO_SUCH,
+    Node,
+    Rung,
+    Tables,
+    accounts_of,
+    by_lead,
+    number,
+    running,
+)
+from tests.store.conftest import database_url, store
+
+__all__ = ["database_url", "store"]
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+ALL = "CM00000001"
+
+
+@dataclass(slots=True)
+class Rig:
+    """A node, and the tables beneath it."""
+
+    node: Node
+    tables: Tables
+
+    @property
+    def rung(self) -> list[Rung]:
+        return self.node.switch.rung
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes that look several times as often."""
+    monkeypatch.setattr(campaigns, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(campaigns, "TICK_SECONDS", 0.02)
+    monkeypatch.setattr(queue, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(queue, "VOICE_SECONDS", 0.3)
+    monkeypatch.setattr(queue, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
+
+
+@pytest_asyncio.fixture(loop_scope="function")
+async def rig(store: Store, database_url: str, tmp_path: Path) -> AsyncIterator[Rig]:
+    async with running(database_url, "m1", accounts_of(), tmp_path, lease_seconds=1.5) as node:
+        yield Rig(node, Tables(database_url))
+
+
+# -- whom ------------------------------------------------------------------------------------------
+
+
+async def test_everybody_of_the_list_is_called_once_in_its_order_and_the_campaign_is_completed(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 60)
+    await rig.tables.campaign(state=0)
+    await rig.tables.settled()
+    assert await rig.tables.state() == 3
+    assert [each.position for each in rig.rung] == list(range(1, 61))
+    assert {lead["state"] for lead in await rig.tables.leads()} == {"done"}
+    cdrs = await rig.tables.cdrs()
+    assert len(cdrs) == 60
+    assert {(row["disposition"], row["campaign_id"], row["list_id"], row["is_dnd"]) for row in cdrs} == {
+        ("ANSWER", ALL, "LS00000001", False)
+    }
+    assert f"{ALL}_LS00000001_17-u1" in {row["unique_id"] for row in cdrs}
+    assert {row["announcement_seconds"] for row in cdrs} == {HEARD.seconds}
+
+
+async def test_who_was_busy_is_called_again_as_often_as_the_rules_allow_and_no_other(rig: Rig) -> None:
+    """E6: "default NOANSWER,BUSY,CONGESTION"."""
+    await rig.tables.contacts("LS00000001", 3)
+    causes = {1: [BUSY] * 9, 2: [BUSY, ANSWER], 3: [NO_SUCH]}
+    rig.node.switch.outcome = lambda rung: causes[rung.position][rung.attempt - 1]
+    await rig.tables.campaign(max_retries=2, retry_seconds=1)
+    await rig.tables.settled()
+    assert by_lead(rig.rung) == {1: [1, 2, 3], 2: [1, 2], 3: [1]}
+    leads = await rig.tables.leads()
+    assert [(lead["attempts"], lead["disposition"]) for lead in leads] == [
+        (3, "BUSY"),
+        (2, "ANSWER"),
+        (1, "CHANUNAVAIL"),
+    ]
+    starts = [each.at for each in rig.rung if each.position == 1]
+    assert all(1.0 <= later - earlier < 1.9 for earlier, later in itertools.pairwise(starts))
+    assert [row["unique_id"][-8:] for row in await rig.tables.cdrs()] == [
+        f"001_{each}" for each in ("1-u1", "1-u2", "1-u3", "2-u1", "2-u2", "3-u1")
+    ]
+
+
+async def test_neither_retries_nor_fresh_leads_wait_for_all_of_the_others(rig: Rig) -> None:
+    """Nobody ever answers, and may be called again at once: more retries are due than can be made."""
+    await rig.tables.contacts("LS00000001", 300)
+    rig.node.switch.outcome = lambda _: BUSY
+    await rig.tables.campaign(max_retries=90, retry_seconds=0, per_minute=3000)
+    await asyncio.sleep(2.5)
+    await rig.tables.turn(ALL, 2)
+    attempts = by_lead(rig.rung)
+    assert len(rig.rung) >= 70
+    assert len(attempts) >= len(rig.rung) / 5, attempts  # contacts, of all calls
+    assert max(len(each) for each in attempts.values()) >= 2
+    # In the order in which they came due: nobody is much behind who was enrolled before.
+    assert list(attempts) == sorted(attempts)
+
+
+async def test_a_campaign_without_contacts_is_completed_at_once(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 0)
+    await rig.tables.campaign()
+    await rig.tables.settled(seconds=3)
+    assert (await rig.tables.state(), rig.rung) == (3, [])
+
+
+async def test_it_begins_and_ends_when_its_time_has_come(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 100)
+    began = time.time()
+    await rig.tables.campaign(state=0, starts_in=0.6, ends_in=2.0, per_minute=300)
+    await rig.tables.settled()
+    assert await rig.tables.state() == 3
+    starts = [each.at - began for each in rig.rung]
+    assert 0.6 <= min(starts) <= max(starts) <= 2.2
+    assert 4 <= len(starts) <= 9
+    (row,) = await rig.tables.query("SELECT started_at IS NOT NULL AND settled_at >= ends_at AS ok FROM campaigns")
+    assert row["ok"]
+
+
+# -- whom not --------------------------------------------------------------------------------------
+
+
+async def test_who_is_not_to_be_disturbed_gets_a_row_and_no_call(rig: Rig) -> None:
+    """CDR of campaigns: a DND contact has is_dnd 1, and was never dialled."""
+    await rig.tables.contacts("LS00000001", 4)
+    await rig.tables.contacts("DN00000001", 1, first=2)
+    listed = accounts_of(dnd_numbers=frozenset({number(3)})).accounts["account_1"]
+    rig.node.clock.accounts.accounts["account_1"] = listed
+    await rig.tables.campaign(dnd_list_id="DN00000001")
+    await rig.tables.settled()
+    assert sorted(each.position for each in rig.rung) == [1, 4]
+    rows = [row for row in await rig.tables.cdrs() if row["is_dnd"]]
+    assert [row["unique_id"] for row in rows] == [f"{ALL}_LS00000001_2-u1", f"{ALL}_LS00000001_3-u1"]
+    for row in rows:
+        assert (row["disposition"], row["channel"], row["kind"]) == ("DND", "", "campaign")
+        for name in ("created_at", "answered_at", "ended_at", "billsec", "duration"):
+            assert row[name] is None
+    assert len(await rig.tables.query("SELECT FROM calls")) == 2
+    assert [lead["disposition"] for lead in await rig.tables.leads()] == ["ANSWER", "DND", "DND", "ANSWER"]
+
+
+async def test_the_list_is_looked_at_again_before_a_retry(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 1)
+    rig.node.switch.outcome = lambda _: BUSY
+    await rig.tables.campaign(dnd_list_id="DN00000001", max_retries=3, retry_seconds=1)
+    while not rig.rung:
+        await asyncio.sleep(0.02)
+    await rig.tables.contacts("DN00000001", 1)
+    await rig.tables.settled()
+    assert by_lead(rig.rung) == {1: [1]}
+    assert [(row["unique_id"][-2:], row["is_dnd"]) for row in await rig.tables.cdrs()] == [("u1", False), ("u2", True)]
+
+
+async def test_who_lacks_a_field_of_the_text_is_not_called_and_the_others_hear_theirs(rig: Rig) -> None:
+    """apis.md: "A contact not on DND that lacks a used {field} is not dialled"."""
+    await rig.tables.contacts("LS00000001", 2, fields='{"field1": "42 \\u0007rupees\\n"}')
+    await rig.tables.contacts("LS00000001", 1, first=3, fields='{"field1": "  "}')
+    await rig.tables.contacts("LS00000001", 1, first=4)
+    await rig.tables.contacts("DN00000001", 1, first=4)
+    await rig.tables.campaign(
+        announcement="", text="{name}, you owe {field1}.", dnd_list_id="DN00000001", max_retries=5, retry_seconds=1
+    )
+    await rig.tables.settled()
+    assert sorted(each.position for each in rig.rung) == [1, 2]
+    assert rig.node.studio.said == ["Asha, you owe 42 rupees."] * 2
+    cdrs = await rig.tables.cdrs()
+    assert [(row["disposition"], row["reason"], row["is_dnd"]) for row in cdrs[2:]] == [
+        ("CANCEL", "missing_field", False),
+        ("DND", "on the do-not-disturb list", True),
+    ]
+    assert list(rig.node.speeches.glob("*")) == []  # each call's is gone with it
+
+
+async def test_numbers_that_may_never_be_called_are_done_with_their_reason(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 3)
+    await rig.tables.query("UPDATE contacts SET number = '18764567890' WHERE position = 1")  # Jamaica
+    await rig.tables.query("UPDATE contacts SET number = '112' WHERE position = 2")
+    await rig.tables.campaign(max_retries=3)
+    await rig.tables.settled()
+    assert [each.position for each in rig.rung] == [3]
+    said = {row["unique_id"][-4:]: (row["disposition"], row["reason"]) for row in await rig.tables.cdrs()}
+    assert said["1-u1"] == ("CANCEL", "a region the account may not call")
+    assert said["2-u1"][0] == "CANCEL"
+
+
+async def test_who_may_not_be_called_at_this_time_of_day_waits_and_costs_neither_an_attempt_nor_a_start(
+    rig: Rig,
+) -> None:
+    clock = datetime.now(ZoneInfo("Asia/Kolkata"))
+    hours = CallingHours(
+        since=(clock + timedelta(hours=2)).strftime("%H:%M"), until=(clock + timedelta(hours=4)).strftime("%H:%M")
+    )
+    accounts = rig.node.clock.accounts
+    accounts.accounts["account_1"] = accounts_of(calling_hours=hours).accounts["account_1"]
+    await rig.tables.contacts("LS00000001", 500)
+    await rig.tables.campaign()
+    await asyncio.sleep(0.8)
+    leads = await rig.tables.leads()
+    assert {(lead["state"], lead["attempts"]) for lead in leads} == {("queued", 0)}
+    assert 10 <= len(leads) <= 120  # it does not go through the whole list in vain
+    (row,) = await rig.tables.query("SELECT extract(epoch FROM next_start_at) AS at FROM campaigns")
+    assert (row["at"], rig.rung, await rig.tables.cdrs()) == (0, [], [])
+
+
+# -- stop, pause, resume ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [2, 4])
+async def test_once_it_is_stopped_or_paused_nobody_is_called_any_more(rig: Rig, state: int) -> None:
+    await rig.tables.contacts("LS00000001", 200)
+    rig.node.switch.call_seconds = 0.5
+    await rig.tables.campaign(per_minute=1200)
+    while len(rig.rung) < 10:
+        await asyncio.sleep(0.02)
+    await rig.tables.turn(ALL, state)
+    stopped, called = time.time(), len(rig.rung)
+    await asyncio.sleep(0.8)
+    assert len(rig.rung) <= called + 1  # one was committed before, its answer was on its way
+    assert max(each.at for each in rig.rung) < stopped + 0.1
+    leads = await rig.tables.leads()
+    done = [lead for lead in leads if lead["state"] == "done"]
+    assert len(done) == len(rig.rung)  # live calls ended by themselves
+    assert {lead["disposition"] for lead in done} == {"ANSWER"}
+    assert all(lead["attempts"] == 0 for lead in leads if lead["state"] == "queued")
+    await rig.tables.turn(ALL, 1)
+    await asyncio.sleep(0.6)
+    positions = [each.position for each in rig.rung]
+    assert len(positions) > called + 5
+    assert positions == list(range(1, len(positions) + 1))  # exactly where it was
+
+
+# -- what fails ------------------------------------------------------------------------------------
+
+
+async def test_a_voice_that_fails_puts_leads_off_and_counts_nothing(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 3)
+    rig.node.studio.fails = True
+    await rig.tables.campaign(announcement="", text="Hello")
+    await asyncio.sleep(0.8)
+    assert rig.rung == []
+    assert {(lead["state"], lead["attempts"]) for lead in await rig.tables.leads()} == {("queued", 0)}
+    rig.node.studio.fails = False
+    await rig.tables.settled()
+    assert by_lead(rig.rung) == {1: [1], 2: [1], 3: [1]}
+
+
+async def test_a_refusal_of_the_moment_puts_a_lead_off_and_gives_its_speech_back(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 2)
+    rig.node.switch.refusals = [OverCapacity()]
+    await rig.tables.campaign(announcement="", text="Hello")
+    await rig.tables.settled()
+    assert by_lead(rig.rung) == {1: [1], 2: [1]}
+    assert list(rig.node.speeches.glob("*")) == []
+    assert rig.node.clock.speech.held == set()
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"announcement": "gone"}, "announcement gone: there is no such announcement any more"),
+        ({"caller_id": "15168148112"}, "this account does not own this caller id"),
+        ({"campaign_type": 1, "connect_to": "ivr:gone"}, "ivr:gone: there is no such IVR any more"),
+        ({"campaign_type": 1, "connect_to": "group:gone"}, "group:gone: there is no such agent, group, extension"),
+    ],
+)
+async def test_a_campaign_that_can_not_be_carried_out_fails_and_says_why(
+    rig: Rig, settings: dict[str, object], why: str
+) -> None:
+    await rig.tables.contacts("LS00000001", 2)
+    await rig.tables.campaign(**settings)  # type: ignore[arg-type]
+    await rig.tables.settled(seconds=3)
+    (row,) = await rig.tables.query("SELECT state, reason FROM campaigns")
+    assert (row["state"], row["reason"][: len(why)], rig.rung) == (5, why, [])
+
+
+async def test_an_ivr_has_its_texts_spoken_and_its_transfers_found(rig: Rig) -> None:
+    step = Step(
+        name="vote",
+        prompt=Prompt(text="Press one."),
+        wrong=Prompt(text="Press one."),
+        keys={"1": Choice(then="next", answer="yes"), "9": Choice(then="transfer", to="extension:101")},
+    )
+    rich = accounts_of(ivrs={"poll": Ivr(ivr_id="poll", steps=(step,))}, default_ivr="poll").accounts["account_1"]
+    rig.node.clock.accounts.accounts["account_1"] = rich
+    await rig.tables.contacts("LS00000001", 3)
+    await rig.tables.campaign(campaign_type=1, announcement="")
+    await rig.tables.settled()
+    assert rig.node.studio.said == ["Press one."]
+    request = rig.node.switch.requests[0]
+    assert request.ivr is not None
+    assert request.ivr.steps[0].prompt.media.startswith("sound:/")
+    assert request.ivr.steps[0].prompt.seconds == 0.5
+    assert request.choices["extension:101"].targets[0].endpoints == ("PJSIP/101",)
+    assert (request.connect_to, request.speech, request.agent) == ("", None, None)
+
+
+# -- room ------------------------------------------------------------------------------------------
+
+
+async def test_campaigns_of_one_account_share_its_room_and_never_exceed_it(rig: Rig) -> None:
+    rig.node.clock.accounts.accounts["account_1"] = accounts_of(max_live_calls=4).accounts["account_1"]
+    rig.node.switch.call_seconds = 0.2
+    ids = [f"CM0000000{each}" for each in range(1, 4)]
+    for each in ids:
+        await rig.tables.contacts(f"LS{each[2:]}", 300)
+        await rig.tables.campaign(each, list_id=f"LS{each[2:]}", per_minute=(6000 if each == ids[0] else 600))
+    await asyncio.sleep(3)
+    assert rig.node.switch.most_live["account_1"] == 4
+    called = [sum(rung.campaign_id == each for rung in rig.rung) for each in ids]
+    assert sum(called) >= 35  # of some 50: nobody waits where there is room
+    assert min(called) >= 0.7 * max(called), called
+
+
+async def test_an_account_that_has_no_room_keeps_no_other_waiting(
+    store: Store, database_url: str, tmp_path: Path
+) -> None:
+    accounts, tables = accounts_of("full", "free"), Tables(database_url)
+    async with running(database_url, "m1", accounts, tmp_path) as node:
+        node.switch.live["full"] = 50
+        for each, account in (("CM00000001", "full"), ("CM00000002", "free")):
+            await tables.contacts(f"LS{each[2:]}", 20, account=account)
+            await tables.campaign(each, account=account, list_id=f"LS{each[2:]}")
+        await tables.settled("CM00000002", seconds=4)
+        assert {each.campaign_id for each in node.switch.rung} == {"CM00000002"}
+        node.switch.live["full"] = 0
+        await tables.settled(seconds=4)
+
+
+async def test_what_is_prepared_stays_this_nodes_while_it_waits_for_room(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 3)
+    rig.node.switch.live["account_1"] = 50
+    await rig.tables.campaign(announcement="", text="Hello")
+    await asyncio.sleep(2.5)  # longer than a claim
+    assert rig.node.studio.said == ["Hello"] * 3  # for each once
+    assert {lead["version"] for lead in await rig.tables.leads()} == {1}
+    rig.node.switch.live["account_1"] = 0
+    await rig.tables.settled(seconds=4)
+    assert len(rig.rung) == 3
+
+
+# -- pace ------------------------------------------------------------------------------------------
+
+
+async def test_two_nodes_keep_one_pace(store: Store, database_url: str, tmp_path: Path) -> None:
+    """600 a minute: one each 102.5 ms, whoever calls."""
+    accounts, tables = accounts_of(), Tables(database_url)
+    async with AsyncExitStack() as stack:
+        nodes = [
+            await stack.enter_async_context(running(database_url, name, accounts, tmp_path)) for name in ("m1", "m2")
+        ]
+        await tables.contacts("LS00000001", 1000)
+        await tables.campaign(per_minute=600)
+        await asyncio.sleep(4)
+        await tables.turn(ALL, 2)
+        starts = sorted(each.at for node in nodes for each in node.switch.rung)
+        shares = [len(node.switch.rung) for node in nodes]
+    span = starts[-1] - starts[0]
+    assert len(starts) - 1 <= span / 0.1025 + 10 * 1.0  # a second of jitter at most
+    assert len(starts) - 1 >= 0.95 * span * 10, (len(starts), span)
+    assert min(shares) > 0, shares
+
+
+# -- kills -----------------------------------------------------------------------------------------
+
+
+async def test_however_often_a_node_is_killed_each_is_called_as_often_as_the_rules_allow_and_none_twice(
+    store: Store, database_url: str, tmp_path: Path
+) -> None:
+    """Twelve kills at random moments; what the dead had begun to call is ended by the one that takes its place."""
+    random, tables, accounts = Random(6), Tables(database_url), accounts_of()
+    rung: list[Rung] = []
+    adopted: set[str] = set()
+    await tables.contacts("LS00000001", 90, fields='{"field1": "x"}')
+    await tables.contacts("DN00000001", 10, first=60)
+    await tables.query("UPDATE contacts SET fields = '{}' WHERE list_id = 'LS00000001' AND position BETWEEN 80 AND 84")
+    rules = {"dnd_list_id": "DN00000001", "max_retries": 2, "retry_seconds": 0, "per_minute": 1800}
+    await tables.campaign(announcement="", text="Hi {field1}", **rules)  # type: ignore[arg-type]
+    async with running(database_url, "m1", accounts, tmp_path, lease_seconds=2.0) as steady:
+        steady.switch.outcome, steady.switch.hesitates_seconds = every_third_is_busy, 0.03
+        for kills in range(13):
+            async with running(database_url, "m2", accounts, tmp_path, lease_seconds=2.0) as node:
+                node.switch.outcome, node.switch.hesitates_seconds = every_third_is_busy, 0.03
+                adopted |= await adopt(node)
+                if kills < 12:
+                    await asyncio.sleep(random.uniform(0.02, 0.25))
+                    await node.kill()
+                else:
+                    await tables.settled(seconds=30)
+                rung += node.switch.rung
+        rung += steady.switch.rung
+    assert await tables.state() == 3
+    assert {lead["state"] for lead in await tables.leads()} == {"done"}
+    ids = [each.call_id for each in rung]
+    cdrs = await tables.cdrs()
+    # Nobody rang without a CDR; who has one and did not ring was committed by one that died before it could.
+    assert len(ids) == len(set(ids))
+    assert {*ids, *adopted} == {row["request_id"] for row in cdrs if row["channel"]}
+    made: dict[int, list[str]] = defaultdict(list)
+    for row in cdrs:
+        _, _, attempt = row["unique_id"].split("_")
+        made[int(attempt.split("-u")[0])].append(f"{attempt} {row['disposition']}")
+    for position in range(1, 91):
+        if position in range(60, 70):
+            wanted = ["1 DND"]
+        elif position in range(80, 85):
+            wanted = ["1 CANCEL"]
+        elif position % 3 == 0:
+            wanted = ["1 BUSY", "2 BUSY", "3 ANSWER"]
+        else:
+            wanted = ["1 ANSWER"]
+        assert made[position] == [f"{position}-u{each}" for each in wanted]
+
+
+def every_third_is_busy(rung: Rung) -> int:
+    """Twice, then it answers."""
+    return BUSY if rung.position % 3 == 0 and rung.attempt < 3 else ANSWER
+
+
+async def adopt(node: Node) -> set[str]:
+    """Lead the calls of the node before to their end, then take new ones, as the switch does: their ids."""
+    node.switch.ready = False
+    found = await node.store.live_calls()
+    for row, legs in found:
+        call = restore(row, legs, flow=FLOWS["campaign"], now=time.time())
+        campaign = call.request.campaign
+        assert campaign is not None
+        each = Rung(campaign.campaign_id, campaign.position, campaign.attempt, time.time(), call.call_id)
+        node.switch.end(call, node.switch.outcome(each))
+        await node.store.writer.commit(call)
+    node.switch.ready = True
+    return {row["call_id"] for row, _ in found}
