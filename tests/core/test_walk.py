@@ -4,6 +4,8 @@ import os
 from dataclasses import replace
 from random import Random
 
+import pytest
+
 from engine.core.amd import Amd
 from engine.core.cdr import cdr
 from engine.core.ivr import Choice, Ivr, Prompt, Step, Then
@@ -98,6 +100,7 @@ def party(random: Random, number: str, *, of_agents: bool | None = None) -> Part
     )
 
 
+@pytest.mark.timeout(60 + LIVES / 100)  # a hundred thousand take a minute on a quiet core
 def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
     outcomes: dict[str, int] = {}
     spoken, asked, met = 0, 0, 0
