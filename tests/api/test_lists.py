@@ -35,9 +35,6 @@ CONTACTS = (
 SECONDS = 10
 WAITS = "SELECT FROM pg_stat_activity WHERE application_name = 'legwork import' AND wait_event_type = 'Lock'"
 
-Asked = Awaitable[tuple[int, Any]]
-Ask = Callable[..., Asked]
-
 
 async def asked(client: Client, name: str, **more: Any) -> tuple[int, Any]:
     reply = await client.post(f"/api/{name}", **more)
