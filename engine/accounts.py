@@ -11,7 +11,7 @@ from typing import Any
 
 from engine import questions
 from engine.core.account import Account, Agent, Announcement, CallingHours, Route, Template
-from engine.errors import DisabledAccount, NoSecret, OtherDialect, Unauthorised, UnknownAccount
+from engine.errors import DisabledAccount, NoSecret, OtherDialect, Unauthorised, UnknownAccount, WrongConfig
 from engine.seal import Seal
 
 TUPLES = ("allowed_regions", "caller_ids", "extensions")
@@ -89,10 +89,7 @@ class Accounts:
         proven = _proves(credential, secret, signed)
         account = self.accounts.get(account_id)
         if account is None:
-            if signed and (gone_id := _known_as(self._disabled, dialect, known_by, name)):
-                gone = self._opened(dialect, gone_id, self._disabled[dialect, gone_id])
-                raise DisabledAccount if _proves(gone, secret, signed) else Unauthorised
-            raise UnknownAccount
+            raise self._gone(dialect, name, secret, known_by, signed) if signed else UnknownAccount()
         if not secret:
             raise NoSecret
         if not proven:
@@ -124,6 +121,17 @@ class Accounts:
             if each != dialect and theirs and hmac.compare_digest(_hash_of(credential), proof):
                 return OtherDialect()
         return None
+
+    def _gone(self, dialect: str, name: str, secret: str, known_by: str, signed: Sequence[str]) -> Unauthorised:
+        """Why who signed is not let in: nobody has that name, or a disabled account had it, and the hash is its own."""
+        gone_id = _known_as(self._disabled, dialect, known_by, name)
+        if not gone_id:
+            return UnknownAccount()
+        try:
+            credential = self._opened(dialect, gone_id, self._disabled[dialect, gone_id])
+        except WrongConfig:  # sealed under a key that was changed since: nothing is proven by it any more
+            return Unauthorised()
+        return DisabledAccount() if _proves(credential, secret, signed) else Unauthorised()
 
     def _opened(self, dialect: str, account_id: str, credential: dict[str, str]) -> dict[str, str]:
         return {

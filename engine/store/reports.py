@@ -1,14 +1,15 @@
 """Reports: what CDRs, campaigns and their leads come to, read so that millions of them do not matter."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from engine.store.connection import COMMAND_SECONDS
 from engine.store.queries import QUERIES
 
 REPORT_SECONDS = 20.0  # what counts an account's millions; a page, or one campaign, takes hundredths
+LONG_AT_ONCE = 4  # of them, so that they never have all of the store's connections
 DEEP = 100_000  # an offset that is counted for a second or more
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)  # no other has ever been given
@@ -29,18 +30,18 @@ class Reports:
         self._named = named
         self._fetch = fetch
         self._with_legs = with_legs
+        self._turns = asyncio.Semaphore(LONG_AT_ONCE)
 
     async def cdrs_by_date(
         self, account_id: str, *, since: datetime, until: datetime, count: int, offset: int
     ) -> list[Row]:
         """An account's CDRs, with their `legs`, of the whole UTC days from `since` to before `until`, by id."""
-        seconds = REPORT_SECONDS if offset > DEEP else COMMAND_SECONDS
-        values = (account_id, since, until, count, offset)
-        return await self._with_legs(await self._fetch(QUERIES["cdrs_by_date"], *values, seconds=seconds))
+        read = self._long if offset > DEEP else self._named
+        return await self._with_legs(await read("cdrs_by_date", account_id, since, until, count, offset))
 
     async def dispositions(self, account_id: str) -> dict[str, int]:
         """How many of an account's requests and attempts came out in which way."""
-        return _counts(await self._fetch(QUERIES["dispositions"], account_id, seconds=REPORT_SECONDS))
+        return _counts(await self._long("dispositions", account_id))
 
     async def cdr_of_attempt(self, account_id: str, unique_id: str) -> list[Row]:
         """The CDR of a campaign's attempt, with its `legs`; empty where there is none."""
@@ -77,8 +78,7 @@ class Reports:
 
     async def poll_string(self, campaign_id: str, *, order_by: str, separator: str) -> str:
         """What each contact of a campaign pressed last, if anything, ordered by `time`, `number` or `billsec`."""
-        statement = QUERIES["poll_string"]
-        (row,) = await self._fetch(statement, campaign_id, order_by, separator, seconds=REPORT_SECONDS)
+        (row,) = await self._long("poll_string", campaign_id, order_by, separator)
         return row["pressed"] or ""
 
     async def poll(self, campaign_id: str, *, order_by: str, count: int, offset: int) -> list[Row]:
@@ -99,10 +99,13 @@ class Reports:
 
         `whose` is a campaign's id, or an account's for all of its campaigns. `columns` says what counts in which one.
         """
-        statement = QUERIES["machine_codes_of_all" if all_campaigns else "machine_codes"]
-        values = (whose, since, until, dict(columns), most + 1)
-        (row,) = await self._fetch(statement, *values, seconds=REPORT_SECONDS)
+        name = "machine_codes_of_all" if all_campaigns else "machine_codes"
+        (row,) = await self._long(name, whose, since, until, dict(columns), most + 1)
         return row["telephones"], row["rows"]
+
+    async def _long(self, query: str, *arguments: object) -> list[Row]:
+        async with self._turns:
+            return await self._fetch(QUERIES[query], *arguments, seconds=REPORT_SECONDS)
 
 
 def _counts(rows: list[Row]) -> dict[str, int]:

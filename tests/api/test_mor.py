@@ -135,6 +135,11 @@ async def test_a_sealed_key_is_opened_to_look_at_a_hash() -> None:
     proof = hashlib.sha1(b"2456789").hexdigest()
     with pytest.raises(Unauthorised, match="disabled"):
         accounts.authenticate("mor", "some_user", proof, known_by="username", signed=("2",))
+    accounts.seal = Seal(key="another key of thirty-two characters, too")
+    with pytest.raises(Unauthorised) as refused:
+        accounts.authenticate("mor", "some_user", proof, known_by="username", signed=("2",))
+    assert "key" not in refused.value.message
+    accounts.seal = seal
     accounts.replace([applied])
     assert accounts.authenticate("mor", "some_user", proof, known_by="username", signed=("2",)).name == "account_1"
 

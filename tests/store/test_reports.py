@@ -1,5 +1,6 @@
 """Reports on a real Postgres: pages and counts are exact, whatever came late."""
 
+import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from engine.store.postgres import Store
+from engine.store.postgres import POOL_SIZE, Store
 from engine.store.queries import QUERIES
 from tests.store import rows
 
@@ -96,3 +97,22 @@ async def test_reports_read_their_indexes(store: Store, database_url: str) -> No
             assert statement.startswith("SELECT *") or "Index Only Scan" in plan
     finally:
         await connection.close()
+
+
+async def test_long_reports_leave_connections_to_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = 0, asyncio.Event()
+
+    async def slowly(*_: object, **__: object) -> list[dict[str, Any]]:
+        nonlocal begun
+        begun += 1
+        await go_on.wait()
+        return []
+
+    monkeypatch.setattr(store.reports, "_fetch", slowly)
+    asked = [asyncio.create_task(store.reports.dispositions(f"account_{n}")) for n in range(20)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert begun == 4 < POOL_SIZE
+    await store.ping()
+    go_on.set()
+    assert await asyncio.gather(*asked) == [{}] * 20
