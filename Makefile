@@ -48,8 +48,9 @@ bench-passwords: up   ## 300 one-time passwords in a minute: who heard nothing, 
 bench-callbacks: up   ## a thousand callbacks on two engines, one of them killed half-way
 	$(PYTHON) tests/bench/callbacks.py
 
-bench-campaign: up   ## a campaign of 300 contacts: recordings, wire, CDRs and four vendors' reports compared
+bench-campaign: up   ## a campaign of 300: recordings, wire, CDRs, four vendors' reports compared; then ten kills
 	$(PYTHON) tests/bench/campaign.py
+	$(PYTHON) tests/bench/campaign.py --kills 10 --per-minute 150
 
 bench-amd: up   ## fifty calls to an answering machine and to two people each: who is taken for whom, and how soon
 	$(PYTHON) tests/bench/amd.py

@@ -73,6 +73,13 @@ async def carried_out(
     api: Api, *, contacts: int, per_minute: int, retry_on: Sequence[str], max_retries: int = 1
 ) -> Outreach:
     """A campaign that is over: so many contacts, row after row, those of row 09 on its do-not-disturb list."""
+    run = await begun(api, contacts=contacts, per_minute=per_minute, retry_on=retry_on, max_retries=max_retries)
+    await over(api, run, seconds=180 + 120 * contacts / per_minute)
+    return run
+
+
+async def begun(api: Api, *, contacts: int, per_minute: int, retry_on: Sequence[str], max_retries: int = 1) -> Outreach:
+    """The same, as it begins."""
     tag, since = secrets.token_hex(4), time.time()
     places = [divmod(place, len(ROWS)) for place in range(contacts)]
     numbers = [f"9199100{secrets.randbelow(9) + 1}{block:02}{ROWS[row]}" for block, row in places]
@@ -103,7 +110,7 @@ async def carried_out(
             "on_machine": "play",
         },
     )
-    run = Outreach(
+    return Outreach(
         campaign_id=made["campaign_id"],
         list_id=list_id,
         numbers=numbers,
@@ -112,11 +119,16 @@ async def carried_out(
         retry_on=set(retry_on),
         since=since,
     )
-    await _over(api, run, seconds=180 + 120 * contacts / per_minute)
+
+
+async def over(api: Api, run: Outreach, *, seconds: float) -> None:
+    """Return once it is completed, with its CDRs. An engine that does not answer is asked again."""
+    async with asyncio.timeout(seconds):
+        while not await _completed(api, run):
+            await asyncio.sleep(1)
     while page := await _page(api, run):
         run.cdrs += page
     await asyncio.sleep(1.2)  # a recording is complete within a second
-    return run
 
 
 # -- what disagrees ----------------------------------------------------------------------------
@@ -146,6 +158,31 @@ def _wrong(run: Outreach, number: str) -> str:
     if found[-1]["dtmf_inputs"] != DIGITS.get(row, ""):
         return f"pressed {found[-1]['dtmf_inputs']!r}, not {DIGITS.get(row, '')!r}"
     return ""
+
+
+def rules_wrong(run: Outreach) -> list[str]:
+    """Numbers that were not called as often as their outcomes ask for, or have one attempt twice."""
+    faults = []
+    for number in run.numbers:
+        found = run.of(number)
+        outcomes = [cdr["dial_status"] for cdr in found]
+        attempts = [int(cdr["unique_id"].rpartition("-u")[2]) for cdr in found]
+        enough = not outcomes or outcomes[-1] not in run.retry_on or len(outcomes) == 1 + run.max_retries
+        due = enough and all(each in run.retry_on for each in outcomes[:-1]) and attempts == [*range(1, len(found) + 1)]
+        if not found or not due or (number in run.unwanted) != (outcomes == ["DND"]):
+            faults.append(f"{number}: attempts {attempts} came out {outcomes}")
+    return faults
+
+
+def rung_wrong(run: Outreach, wire: Wire) -> list[str]:
+    """Numbers that rang or answered more often than they have attempts."""
+    rang: dict[str, set[str]] = {number: set() for number in run.numbers}
+    for message in wire.messages:
+        number = message.headers["to"].partition("sip:")[2].partition("@")[0]
+        if number in rang and message.method == "INVITE" and message.status in (180, 183, 200):
+            rang[number].add(message.headers["call-id"])
+    attempts = {number: sum(1 for cdr in run.of(number) if cdr["uniqueid"]) for number in run.numbers}
+    return [f"{number}: rang {len(calls)} times" for number, calls in rang.items() if len(calls) > attempts[number]]
 
 
 def recordings_wrong(run: Outreach) -> list[str]:
@@ -305,10 +342,9 @@ async def _page(api: Api, run: Outreach) -> list[dict[str, Any]]:
     return page
 
 
-async def _over(api: Api, run: Outreach, *, seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            async with api.http.get(f"{api.url}/v1/campaigns/{run.campaign_id}") as reply:
-                if (await reply.json())["state"] == "completed":
-                    return
-            await asyncio.sleep(1)
+async def _completed(api: Api, run: Outreach) -> bool:
+    try:
+        async with api.http.get(f"{api.url}/v1/campaigns/{run.campaign_id}") as reply:
+            return reply.status == 200 and (await reply.json())["state"] == "completed"
+    except aiohttp.ClientError:
+        return False
