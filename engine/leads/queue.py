@@ -239,8 +239,9 @@ class LeadQueue:
             case Refusal():  # for the moment
                 log.info("lead put off", **facts, code=exc.code, reason=exc.message)
                 seconds = exc.retry_after_seconds or PAUSE_SECONDS
-                self._put_off.append((lead, min(seconds, LONGEST_PAUSE_SECONDS)))
-                if seconds <= PAUSE_SECONDS or seconds > DESTINATION_SECONDS:  # else it is about this number
+                about_number = PAUSE_SECONDS < seconds <= DESTINATION_SECONDS
+                self._put_off.append((lead, seconds if about_number else min(seconds, LONGEST_PAUSE_SECONDS)))
+                if not about_number:
                     self.rests_until = time.monotonic() + min(seconds, LONGEST_PAUSE_SECONDS)
             case _:  # a fault of ours costs this one lead a while, never the others
                 log.error("lead not called", **facts, exc_info=exc)
@@ -275,11 +276,9 @@ class LeadQueue:
 
     @property
     def _wanted(self) -> int:
-        return (
-            1
-            if self._voiceless
-            else min(MOST_PREPARED, 1 + math.ceil(AHEAD_SECONDS * self.campaign.calls_per_minute / 60))
-        )
+        if self._voiceless:
+            return 1
+        return min(MOST_PREPARED, 1 + math.ceil(AHEAD_SECONDS * self.campaign.calls_per_minute / 60))
 
     async def _enrol(self, count: int, *, nobody: bool) -> None:
         """Have more to claim; where there are none, and `nobody` was due, nobody may be left."""
@@ -298,9 +297,9 @@ class LeadQueue:
         self._kept_at = time.monotonic()
         leads = [each.lead for each in self.ready]
         still = await self.means.store.leads.keep(self.campaign.campaign_id, leads, seconds=self.means.lease_seconds)
-        lost = [each for each in self.ready if each.lead.position not in still]
-        self.ready = deque(each for each in self.ready if each.lead.position in still)
-        for each in lost:
+        lost = {each.position for each in leads} - still
+        for each in [each for each in self.ready if each.lead.position in lost]:  # others were prepared meanwhile
+            self.ready.remove(each)
             self.means.speech.drop(each.request.speech)
 
 

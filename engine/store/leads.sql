@@ -45,7 +45,8 @@ SELECT granted.next_start_at IS NOT NULL AS is_granted,
 FROM campaigns LEFT JOIN granted ON true WHERE campaign_id = $1 AND state = 1
 
 -- name: enrol_leads
--- Make leads of a campaign's next contacts, in the order of its list. Another engine that does so is waited for.
+-- Make leads of a campaign's next contacts, due in the order of its list. Another engine that does so is waited for,
+-- and has made its leads due before.
 WITH campaign AS (
     SELECT campaign_id, list_id, enrolled_position FROM campaigns WHERE campaign_id = $1 AND state = 1 FOR UPDATE
 ), fresh AS (
@@ -57,7 +58,7 @@ WITH campaign AS (
     WHERE campaigns.campaign_id = last.campaign_id
 )
 INSERT INTO leads (campaign_id, position, number, name, fields, state, due_at)
-SELECT campaign_id, position, number, name, fields, 'queued', now() FROM fresh
+SELECT campaign_id, position, number, name, fields, 'queued', clock_timestamp() FROM fresh ORDER BY position
 ON CONFLICT (campaign_id, position) DO NOTHING
 RETURNING position
 

@@ -2,9 +2,11 @@
 -- One commit of the writer: snapshots of calls and legs, and CDRs. Each row is the whole truth about
 -- its key, so writing it twice is harmless. A call id that another call had before is not returned.
 -- With the CDR of a campaign's attempt its lead is done, or queued for the next one.
-WITH new_calls AS (
-    INSERT INTO calls AS known
+WITH asked AS (
     SELECT * FROM jsonb_populate_recordset(NULL::calls, $1)
+), new_calls AS (
+    INSERT INTO calls AS known
+    SELECT * FROM asked
     ON CONFLICT (call_id) DO UPDATE SET
         bridged_at = excluded.bridged_at, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
         release_reason = excluded.release_reason, bridge = excluded.bridge, bridge_open = excluded.bridge_open,
@@ -49,11 +51,9 @@ WITH new_calls AS (
         ) AND lost < 10 AS is_lost,  -- nobody was dialled, and that is not the lead's fault
         asked.request->'campaign'->'retry_on' ? cdr.disposition AND
             leads.attempts - lost <= (asked.request->'campaign'->>'max_retries')::integer AS is_retried
-    FROM jsonb_populate_recordset(NULL::cdrs, $3) AS cdr
-    JOIN new_calls ON new_calls.call_id = cdr.request_id
-    JOIN jsonb_populate_recordset(NULL::calls, $1) AS asked ON asked.call_id = cdr.request_id
-    JOIN leads ON leads.call_id = cdr.request_id AND leads.state = 'calling'
-    WHERE cdr.campaign_id IS NOT NULL
+    FROM asked JOIN new_calls USING (call_id) JOIN leads USING (call_id)
+    JOIN jsonb_populate_recordset(NULL::cdrs, $3) AS cdr ON cdr.request_id = asked.call_id
+    WHERE asked.kind = 'campaign' AND asked.ended_at IS NOT NULL AND leads.state = 'calling'
     ORDER BY leads.campaign_id, leads.position FOR UPDATE OF leads
 ), reached AS (
     UPDATE leads AS known
