@@ -22,7 +22,7 @@ down:    ## stop what this checkout started
 status:  ## say what runs
 	@$(ANY_LAB) status || true
 
-demo: setup   ## one call between two numbers, followed live, with its record and its sound
+demo: setup   ## a call, a spoken password, a small campaign: followed live, with their records and their sound
 	@$(LAB) demo
 
 test: lint   ## every check and every test; takes the lab down again if it was not up
