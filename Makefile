@@ -5,7 +5,7 @@ LAB := $(PYTHON) -m docker.lab
 ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-pace memory faults walk sim clean
+.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-campaign bench-amd bench-pace bench-imports bench-reports memory faults walk sim clean
 
 help:    ## list these commands
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -48,8 +48,21 @@ bench-passwords: up   ## 300 one-time passwords in a minute: who heard nothing, 
 bench-callbacks: up   ## a thousand callbacks on two engines, one of them killed half-way
 	$(PYTHON) tests/bench/callbacks.py
 
+bench-campaign: up   ## a campaign of 300: recordings, wire, CDRs, four vendors' reports compared; then ten kills
+	$(PYTHON) tests/bench/campaign.py
+	$(PYTHON) tests/bench/campaign.py --kills 10 --per-minute 150
+
+bench-amd: up   ## fifty calls to an answering machine and to two people each: who is taken for whom, and how soon
+	$(PYTHON) tests/bench/amd.py
+
 bench-pace: up   ## three minutes of a campaign at 60 calls a minute: the most in any minute, the rate reached
 	$(PYTHON) tests/bench/campaign_pace.py
+
+bench-imports: setup   ## a million contacts from a file: seconds, CPU, memory
+	$(PYTHON) tests/bench/imports.py
+
+bench-reports: setup   ## every report on five million CDRs, in a Postgres of its own: how long each took
+	$(PYTHON) tests/bench/reports.py
 
 memory:  ## three times 500 calls at 20 a second: CDRs, leftovers, the engine's memory
 	@docker/setup --with-sipp

@@ -47,7 +47,8 @@ def up() -> None:
 
         database_url = os.environ.get("DATABASE_URL") or embedded.start(LAB)
         env = lab_env(chosen, carrier_sip=carrier_sip, database_url=database_url, nodes=nodes)
-        (LAB / "imports").mkdir(exist_ok=True)
+        for account in (env["CPAAS_ACCOUNT"], env["CPAAS_ACCOUNT_2"]):
+            (LAB / "imports" / account).mkdir(parents=True, exist_ok=True)
         choices.write(ENV_FILE, "".join(f"{key}={value}\n" for key, value in env.items()))
 
         engines.apply(ROOT / "docker/accounts.toml", {"DATABASE_URL": database_url, **chosen.secrets})

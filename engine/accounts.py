@@ -2,19 +2,22 @@
 
 import hashlib
 import hmac
+import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_network
 from typing import Any
 
+from engine import questions
 from engine.core.account import Account, Agent, Announcement, CallingHours, Route, Template
-from engine.errors import DisabledAccount, NoSecret, OtherDialect, Unauthorised, UnknownAccount
+from engine.errors import DisabledAccount, NoSecret, OtherDialect, Unauthorised, UnknownAccount, WrongConfig
 from engine.seal import Seal
 
 TUPLES = ("allowed_regions", "caller_ids", "extensions")
 SEALED = "_sealed"
 HASHED = "_sha256"
+SIGNING = "api_secret_key"  # with which the account signs what it asks for
 
 
 def fingerprint(secret: str) -> str:
@@ -72,23 +75,39 @@ class Accounts:
         """The account of that name, whoever asks."""
         return self.accounts.get(_known_as(self._credentials, dialect, known_by, name) if known_by else name)
 
-    def authenticate(self, dialect: str, name: str, secret: str, *, known_by: str = "") -> Account:
+    def authenticate(
+        self, dialect: str, name: str, secret: str, *, known_by: str = "", signed: Sequence[str] = ()
+    ) -> Account:
         """The account of that name, if the secret is its own. Raises `UnknownAccount`, `Unauthorised`.
 
-        Its name in a dialect is the field `known_by` of its credential there; without one, its id.
+        Its name in a dialect is the field `known_by` of its credential there; without one, its id. With `signed`, its
+        secret is not shown but signs one of these texts, and who it was before it was disabled is told so.
         """
         account_id = _known_as(self._credentials, dialect, known_by, name) if known_by else name
-        kept = _hash_of(self.credential(dialect, account_id))
+        credential = self.credential(dialect, account_id)
         # Compared even where there is no such account, so that the time tells nothing.
-        proven = hmac.compare_digest(kept, fingerprint(secret))
+        proven = _proves(credential, secret, signed)
         account = self.accounts.get(account_id)
         if account is None:
-            raise UnknownAccount
+            raise self._gone(dialect, name, secret, known_by, signed) if signed else UnknownAccount()
         if not secret:
             raise NoSecret
         if not proven:
             raise Unauthorised
         return account
+
+    def of_secret(self, dialect: str, secret: str) -> Account:
+        """The one account whose secret this is. Raises `UnknownAccount`."""
+        proof = fingerprint(secret)
+        # Each is compared, so that the time tells nothing; "" is nobody's.
+        whose = [
+            account_id
+            for (each, account_id), credential in self._credentials.items()
+            if each == dialect and hmac.compare_digest(_hash_of(credential), proof)
+        ]
+        if not secret or len(whose) != 1 or whose[0] not in self.accounts:
+            raise UnknownAccount
+        return self.accounts[whose[0]]
 
     def known_otherwise(self, dialect: str, name: str, secret: str, *, known_by: str) -> Unauthorised | None:
         """Why who is not let in may think to be: of a disabled account, or with another dialect's credentials."""
@@ -102,6 +121,17 @@ class Accounts:
             if each != dialect and theirs and hmac.compare_digest(_hash_of(credential), proof):
                 return OtherDialect()
         return None
+
+    def _gone(self, dialect: str, name: str, secret: str, known_by: str, signed: Sequence[str]) -> Unauthorised:
+        """Why who signed is not let in: nobody has that name, or a disabled account had it, and the hash is its own."""
+        gone_id = _known_as(self._disabled, dialect, known_by, name)
+        if not gone_id:
+            return UnknownAccount()
+        try:
+            credential = self._opened(dialect, gone_id, self._disabled[dialect, gone_id])
+        except WrongConfig:  # sealed under a key that was changed since: nothing is proven by it any more
+            return Unauthorised()
+        return DisabledAccount() if _proves(credential, secret, signed) else Unauthorised()
 
     def _opened(self, dialect: str, account_id: str, credential: dict[str, str]) -> dict[str, str]:
         return {
@@ -122,6 +152,20 @@ def _known_as(credentials: Mapping[tuple[str, str], Mapping[str, str]], dialect:
     return next(named, "")
 
 
+def _proves(credential: Mapping[str, str], secret: str, signed: Sequence[str]) -> bool:
+    """Whether the secret is the credential's own, or its signature of one of the texts."""
+    if not signed:
+        return hmac.compare_digest(_hash_of(credential), fingerprint(secret))
+    key = credential.get(SIGNING) or secrets.token_hex()  # a key that is not there signs nothing
+    given = secret.encode("utf-8", "surrogateescape")
+    # Each is compared, so that the time tells nothing.
+    return sum(hmac.compare_digest(_signature(text + key), given) for text in signed) > 0
+
+
+def _signature(text: str) -> bytes:
+    return hashlib.sha1(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest().encode()
+
+
 def _hash_of(credential: Mapping[str, str]) -> str:
     return next((value for field, value in credential.items() if field.endswith(HASHED)), "-")
 
@@ -135,6 +179,8 @@ class Belongings:
     announcements: dict[str, Announcement] = field(default_factory=dict)
     templates: dict[str, Template] = field(default_factory=dict)
     dnd_numbers: set[str] = field(default_factory=set)
+    endpoints: dict[str, str] = field(default_factory=dict)
+    ivrs: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # as applied
 
 
 def _belongings(items: Iterable[dict[str, Any]]) -> dict[str, Belongings]:
@@ -153,6 +199,10 @@ def _belongings(items: Iterable[dict[str, Any]]) -> dict[str, Belongings]:
                 belongings.templates[item_id] = Template(text=body["text"], approved=body["approved"])
             case "dnd_list":
                 belongings.dnd_numbers.update(body["numbers"])
+            case "endpoint":
+                belongings.endpoints[item_id] = body["endpoint"]
+            case "ivr":
+                belongings.ivrs[item_id] = body
     return found
 
 
@@ -185,4 +235,6 @@ def _account(account_id: str, body: dict[str, Any], belongings: Belongings) -> A
         announcements=belongings.announcements,
         templates=belongings.templates,
         dnd_numbers=frozenset(belongings.dnd_numbers),
+        endpoints=belongings.endpoints,
+        ivrs=questions.ivrs(belongings.ivrs, belongings.announcements),
     )

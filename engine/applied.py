@@ -3,57 +3,21 @@
 import re
 import tomllib
 from dataclasses import asdict
-from ipaddress import IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any
-from zoneinfo import available_timezones
+from typing import Annotated, Any, Literal
 
-import phonenumbers
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from engine import sound
+from engine import applied_ivrs, sound
+from engine.applied_item import Clock, Digits, Extension, Id, Item, NetworkText, Region, Zone
 from engine.core import account as core
 from engine.core import numbers, permit
-from engine.credentials import DIALECTS, SECRETS, kept
+from engine.credentials import DIALECTS, SECRETS, kept, require_told_apart
 from engine.errors import InvalidRequest, Refusal, WrongConfig
 from engine.seal import Seal
 
 NUMBERED = re.compile(r"(?:^|_)([0-9]{1,20})(?:\.wav)?\Z")  # 1610448601_84.wav is number 84
-ITEMS = ("agent", "group", "announcement", "template", "did", "dnd_list")
-
-
-def _region(code: str) -> str:
-    if code not in phonenumbers.SUPPORTED_REGIONS:
-        raise ValueError("not an ISO 3166 region such as IN")
-    return code
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("not an IANA zone such as Asia/Kolkata")
-    return name
-
-
-def _network(text: str) -> str:
-    network = ip_network(text)  # a ValueError says what is wrong
-    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
-        raise ValueError("write an IPv4 address as one")
-    return str(network)
-
-
-Region = Annotated[str, AfterValidator(_region)]
-Zone = Annotated[str, AfterValidator(_zone)]
-NetworkText = Annotated[str, AfterValidator(_network)]
-Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
-Digits = Annotated[str, Field(pattern=r"^[0-9]{3,15}$")]
-Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Extension = Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
-
-
-class Item(BaseModel):
-    """A table of the file; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+ITEMS = ("agent", "group", "announcement", "template", "did", "dnd_list", "endpoint", "ivr")
 
 
 class Agent(Item):
@@ -137,10 +101,10 @@ class Account(Item):
     name: str
     region: Region
     report_tz: Zone = "UTC"
-    allowed_ips: list[NetworkText] = []
-    allowed_regions: list[Region] = []
-    caller_ids: list[Digits] = []
-    extensions: list[Extension] = []
+    allowed_ips: list[NetworkText] = Field([])
+    allowed_regions: list[Region] = Field([])
+    caller_ids: list[Digits] = Field([])
+    extensions: list[Extension] = Field([])
     max_live_calls: int = Field(10, ge=0)
     calls_per_second: int = Field(1, ge=1)
     attempts_per_day: int = Field(1000, ge=0)
@@ -148,13 +112,19 @@ class Account(Item):
     max_targets: int = Field(5, ge=1, le=20)
     calling_hours: CallingHours | None = None
     same_request_seconds: int = Field(0, ge=0, le=86400)
-    credentials: dict[str, dict[str, str]] = {}
-    agent: list[Agent] = []
-    group: list[Group] = []
-    announcement: list[Announcement] = []
-    template: list[Template] = []
-    did: list[Did] = []
-    dnd_list: list[DndList] = []
+    default_ivr: Id | Literal[""] = ""
+    max_report_ids: int = Field(100, ge=1, le=1000)
+    allow_get_api: bool = False
+    poll_separator: Literal["newline", "space"] = "newline"
+    credentials: dict[str, dict[str, str]] = Field({})
+    agent: list[Agent] = Field([])
+    group: list[Group] = Field([])
+    announcement: list[Announcement] = Field([])
+    template: list[Template] = Field([])
+    did: list[Did] = Field([])
+    dnd_list: list[DndList] = Field([])
+    endpoint: list[applied_ivrs.Endpoint] = Field([])
+    ivr: list[applied_ivrs.Ivr] = Field([])
 
     @model_validator(mode="after")
     def _references_hold(self) -> "Account":
@@ -164,6 +134,18 @@ class Account(Item):
                 raise ValueError(f"group {group.id}: no agent {', '.join(missing)}")
             if len(group.agents) != len(set(group.agents)):
                 raise ValueError(f"group {group.id}: an agent is given twice")
+        return self
+
+    @model_validator(mode="after")
+    def _ivrs_lead_somewhere(self) -> "Account":
+        targets = {f"agent:{agent.id}" for agent in self.agent} | {f"extension:{each}" for each in self.extensions}
+        targets |= {f"group:{group.id}" for group in self.group if group.agents}
+        targets |= {f"endpoint:{endpoint.id}" for endpoint in self.endpoint}
+        announcements = {name for each in self.announcement for name in (each.id, each.alias)}
+        for ivr in self.ivr:
+            applied_ivrs.check(ivr, targets=targets, announcements=announcements)
+        if self.default_ivr and self.default_ivr not in {ivr.id for ivr in self.ivr}:
+            raise ValueError(f"default_ivr: there is no ivr {self.default_ivr}")
         return self
 
     @model_validator(mode="after")
@@ -195,8 +177,8 @@ class Route(Item):
 class File(Item):
     """The whole file."""
 
-    account: list[Account] = []
-    route: list[Route] = []
+    account: list[Account] = Field([])
+    route: list[Route] = Field([])
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> "File":
@@ -246,6 +228,7 @@ def read(path: Path, seal: Seal) -> list[dict[str, Any]]:
                 for dialect, credential in item["body"]["credentials"].items()
             }
             item["body"]["allowed_regions"] = item["body"]["allowed_regions"] or [item["body"]["region"]]
+    require_told_apart(item["body"]["credentials"] for item in found if item["kind"] == "account")
     return found
 
 

@@ -10,7 +10,7 @@ import structlog
 import typer
 from rich.table import Table
 
-from engine import announcing, applied, calling, catalogue, config, dialling, doctor, log, screen, staffing
+from engine import announcing, applied, calling, campaigning, catalogue, config, dialling, doctor, log, screen, staffing
 from engine.errors import NotFound, Refusal, Unavailable, WrongConfig
 from engine.store.connection import AWAY
 from engine.store.postgres import Store
@@ -288,3 +288,5 @@ def _key(row: dict[str, Any]) -> tuple[str, str, str]:
 
 app.command()(catalogue.codes)
 app.command()(announcing.announcements)
+app.command()(campaigning.campaign)
+app.command()(campaigning.campaigns)

@@ -20,6 +20,7 @@ from engine.core.ids import NODE
 from engine.core.request import Limits
 from engine.errors import WrongConfig
 from engine.seal import Seal
+from engine.storage.place import Place
 
 
 def _networks(value: Any) -> Any:
@@ -73,6 +74,11 @@ class Settings(BaseSettings):
     cdr_retention_days: int = Field(0, ge=0, le=36500, description="how long CDRs are kept; 0: for ever")
     voices: Literal["auto", "polly", "espeak"] = Field("auto", description="who speaks; auto: Polly if there is a key")
     aws_region: str = Field("", validation_alias=AliasChoices("LEGWORK_AWS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"))
+    imports_dir: Path | None = Field(None, description="files to be imported, by account id; else in state_dir")
+    s3_bucket: str = Field("", description="files to be imported lie there, and not in imports_dir")
+    s3_endpoint_url: str = Field("", description="of a service other than Amazon's")
+    s3_prefix: str = Field("", description="in front of each account's id, such as imports/")
+    s3_region: str = Field("", description="of the bucket; else where boto3 looks for it")
     speech_cache_megabytes: int = Field(256, ge=1, description="how much spoken text is kept in the state folder")
     speech_at_once: int = Field(4, ge=1, le=64, description="so many texts does each voice speak at the same time")
 
@@ -94,6 +100,17 @@ class Settings(BaseSettings):
     def speeches(self) -> Path:
         """The folder of what is spoken in this node's live calls."""
         return (self.speech_dir or self.sounds / "speeches").absolute()
+
+    @property
+    def imports(self) -> Place:
+        """Where files to be imported lie."""
+        return Place(
+            folder=(self.imports_dir or self.state_dir / "imports").absolute(),
+            bucket=self.s3_bucket,
+            prefix=self.s3_prefix and self.s3_prefix.rstrip("/") + "/",
+            endpoint_url=self.s3_endpoint_url,
+            region=self.s3_region,
+        )
 
     @property
     def seal(self) -> Seal:

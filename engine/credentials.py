@@ -1,6 +1,8 @@
 """The credentials of the accounts file: of which dialects, and what is kept of their secrets."""
 
 import os
+from collections import Counter
+from collections.abc import Iterable
 
 from engine.accounts import SEALED, fingerprint, owner
 from engine.errors import WrongConfig
@@ -16,6 +18,7 @@ DIALECTS = {
     "mor": {"username", "api_secret_key"},
     "wolkvox": {"token"},
 }
+NAMELESS = ("wolkvox",)  # the secret alone says whose a request is
 ENVIRONMENT = "env:"
 
 
@@ -38,6 +41,13 @@ def kept(credential: dict[str, str], dialect: str, account_id: str, seal: Seal) 
         else:
             found[f"{name}_sha256"] = fingerprint(secret)
     return found
+
+
+def require_told_apart(credentials: Iterable[dict[str, dict[str, str]]]) -> None:
+    """Raise `WrongConfig` where two accounts' credentials, as they are kept, could not be told apart."""
+    seen = Counter((name, *each[name].values()) for each in credentials for name in NAMELESS if name in each)
+    if double := sorted({name for (name, *_), times in seen.items() if times > 1}):
+        raise WrongConfig(f"credentials.{double[0]}: two accounts have the same secret, and one account is known by it")
 
 
 def _resolved(value: str) -> str:

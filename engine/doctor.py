@@ -34,6 +34,7 @@ AMI_PORT = 5038
 # Of /proc/net/tcp: the state of a socket that listens.
 LISTENS = "0A"
 MODULES = ("res_stasis", "res_ari_channels", "res_ari_bridges", "chan_pjsip", "bridge_softmix", "bridge_simple")
+AMD_MODULES = ("app_amd", "func_talkdetect", "res_stasis_snoop")  # a campaign may do without
 POSTGRES = 14
 CLOCK_SECONDS = 2.0
 ENTERED_BY_OTHERS = 0o011  # the group, or anybody
@@ -118,7 +119,8 @@ async def _modules(ari: Ari) -> str:
     missing = [name for name in MODULES if name not in running]
     if missing:
         raise Failed(f"not running: {', '.join(missing)}", "load them in modules.conf")
-    return f"{len(running)} running"
+    deaf = [name for name in AMD_MODULES if name not in running]
+    return f"{len(running)} running" + (f"; no answering machine is found without {', '.join(deaf)}" if deaf else "")
 
 
 async def _address(settings: Settings) -> str:

@@ -1,55 +1,8 @@
 """Errors as one tree under `Refusal`: the docstring is the message, `code` is the contract."""
 
-from engine.core.refusal import InvalidRequest, NotPermitted, Refusal
-
-__all__ = [
-    "AgentUnavailable",
-    "AsteriskAway",
-    "BrokenSound",
-    "ConverterAway",
-    "DisabledAccount",
-    "DndAway",
-    "DndListed",
-    "Draining",
-    "FetchedTooLarge",
-    "HostAway",
-    "IdTaken",
-    "InFlight",
-    "InvalidRequest",
-    "KeyReused",
-    "KeyTaken",
-    "LockedOut",
-    "Mislabelled",
-    "NoSecret",
-    "NotFetched",
-    "NotFound",
-    "NotOwner",
-    "NotPermitted",
-    "OfTheFile",
-    "OtherAddress",
-    "OtherDialect",
-    "OverCapacity",
-    "PrivateAddress",
-    "Redirected",
-    "Refusal",
-    "SilentSound",
-    "SoundTooLong",
-    "SoundTooShort",
-    "Stopped",
-    "StoreAway",
-    "TooLate",
-    "TooManyAnnouncements",
-    "TooSlow",
-    "Unauthorised",
-    "Unavailable",
-    "UnknownAccount",
-    "UnknownSound",
-    "VoiceAway",
-    "VoiceFailed",
-    "WrongConfig",
-    "WrongSound",
-    "WrongUrl",
-]
+from engine.core.refusal import InvalidRequest as InvalidRequest
+from engine.core.refusal import NotPermitted as NotPermitted
+from engine.core.refusal import Refusal as Refusal
 
 
 class Unauthorised(Refusal):
@@ -199,10 +152,28 @@ class KeyTaken(Refusal):
     code = "key_taken"
 
 
+class NameTaken(Refusal):
+    """this name is taken"""
+
+    code = "name_taken"
+
+
 class TooLate(Refusal):
     """the callback is not scheduled any more"""
 
     code = "too_late"
+
+
+class StorageAway(Unavailable):
+    """the storage of files does not answer, please try again"""
+
+    code = "storage_away"
+
+
+class ImportFailed(Unavailable):
+    """the import was cut short, please try again: what is in the list already is not taken twice"""
+
+    code = "import_failed"
 
 
 class WrongConfig(Refusal):

@@ -141,8 +141,8 @@ class Line:
         if self._arrived is not None:
             self._reaction_seconds.append(time.monotonic() - self._arrived)
             self._arrived = None
-        if isinstance(command, c.AddToBridge):  # the rest has to find the legs in the bridge
-            self._waited_for = command
+        if isinstance(command, c.AddToBridge | c.TuneAmd):
+            self._waited_for = command  # the rest has to find the legs in the bridge, the copy tuned
         if not ari.send(resource, nickname, arguments, partial(self._replied, command)):
             self._waited_for = command
             self._node.spawn(self._request(command, getattr(ari, resource), nickname, arguments), "request")

@@ -12,10 +12,11 @@ from engine.ari.client import Ari
 from engine.clock import AlarmClock
 from engine.core import commands as c
 from engine.core import events as e
+from engine.core import hearing, menu
 from engine.core.call import PAUSE, RING, Call
-from engine.core.flows.announce import SILENCE, SPEECH
 from engine.core.reconcile import UP
 from engine.core.request import Side
+from engine.core.speaking import SILENCE, SPEECH
 from engine.counts import Counts
 from engine.errors import StoreAway
 from engine.gate import Gate
@@ -24,7 +25,7 @@ from engine.staff import Staff
 from engine.store.postgres import Store
 
 # Deadlines by which something is to be heard of Asterisk, by their beginnings.
-HEARD = (RING, PAUSE, SPEECH, SILENCE)
+HEARD = (RING, PAUSE, SPEECH, SILENCE, *hearing.DEADLINES, menu.WRONG, menu.PROMPT, menu.KEY)
 
 log = structlog.get_logger()
 

@@ -20,6 +20,7 @@ from engine.api.answers import Api
 from engine.api.app import build
 from engine.api.dialects import DIALECTS
 from engine.api.door import Door
+from engine.api.importer import Importer
 from engine.api.lockout import Lockout
 from engine.ari.client import Ari
 from engine.config import Settings
@@ -112,6 +113,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 shelf=shelf,
                 studio=studio,
                 speeches=speeches,
+                importer=Importer(database_url=database_url, place=settings.imports),
             )
             services: list[asyncio.Task[Any]] = [
                 tasks.create_task(

@@ -135,7 +135,7 @@ def applied_tables(applied: list[Row]) -> RenderableType:
     for name in ("account", "kind", "id", "settings"):
         table.add_column(name, no_wrap=name != "settings")
     for row in applied:
-        settings = {k: v for k, v in row["body"].items() if k not in ("id", "credentials") and v not in ([], None)}
+        settings = {k: v for k, v in row["body"].items() if k not in ("id", "credentials") and v not in ([], None, "")}
         if "credentials" in row["body"]:
             settings["credentials"] = ", ".join(row["body"]["credentials"])
         shown = "  ".join(f"{name}={_plain(value)}" for name, value in settings.items())
@@ -144,7 +144,9 @@ def applied_tables(applied: list[Row]) -> RenderableType:
 
 
 def _plain(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ",".join(str(each["id"]) if isinstance(each, dict) else str(each) for each in value)
+    return str(value)
 
 
 def seconds_since(at: float | None) -> float | None:

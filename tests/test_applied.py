@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from engine import applied
 from engine.accounts import Accounts, fingerprint
 from engine.core.account import CallingHours
+from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.errors import Unauthorised, WrongConfig
 from engine.seal import Seal
+from tests.test_sound import announcement, recorded
 
 SECRET = "5d0c2e0b7a9f4c1e"
 SEAL_KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -278,3 +281,225 @@ def test_an_account_may_want_the_same_request_to_be_the_same_call(file: Path, li
     accounts = Accounts()
     accounts.replace(applied.read(file, Seal()))
     assert accounts.accounts["account_1"].same_request_seconds == seconds
+
+
+# -- IVRs ------------------------------------------------------------------------------------
+
+QUESTIONS = """
+[[account.endpoint]]
+id = "bot"
+endpoint = "PJSIP/919910099103@carrier"
+[[account.ivr]]
+id = "survey"
+voice = "Raveena"
+language_code = "en-IN"
+[[account.ivr.step]]
+id = "service"
+text = "How was our service?"
+wrong_text = "One to five, please."
+timeout_seconds = 4
+tries = 2
+keys.1 = { answer = "good" }
+keys.2 = { answer = "bad", go_to = "sorry" }
+keys.3 = { answer = "so so", next = true }
+keys.9 = { repeat = true }
+keys."*" = { hangup = true }
+keys."#" = { transfer = "endpoint:bot" }
+[[account.ivr.step]]
+id = "sorry"
+text = "Why?"
+keys.0 = { answer = "rude", transfer = "group:301" }
+otherwise = { answer = "nothing", go_to = "end" }
+[[account.ivr.step]]
+id = "end"
+text = "Anything else?"
+keys.1 = { transfer = "agent:201" }
+keys.2 = { transfer = "extension:101" }
+"""
+
+
+@pytest.fixture
+def surveyed(file: Path) -> Path:
+    """A good file with an IVR of three steps."""
+    file.write_text(
+        GOOD.replace('region = "IN"', 'region = "IN"\ndefault_ivr = "survey"', 1).replace(
+            "[[route]]", QUESTIONS + "[[route]]", 1
+        )
+    )
+    return file
+
+
+def test_an_ivr_becomes_what_a_call_is_led_through(surveyed: Path) -> None:
+    accounts = Accounts()
+    accounts.replace(orjson.loads(orjson.dumps(applied.read(surveyed, Seal()))))
+    account = accounts.accounts["account_1"]
+    assert (account.default_ivr, account.endpoints) == ("survey", {"bot": "PJSIP/919910099103@carrier"})
+    assert account.ivrs["survey"] == Ivr(
+        ivr_id="survey",
+        voice="Raveena",
+        language_code="en-IN",
+        steps=(
+            Step(
+                name="service",
+                prompt=Prompt(text="How was our service?"),
+                wrong=Prompt(text="One to five, please."),
+                timeout_seconds=4.0,
+                times=2,
+                keys={
+                    "1": Choice(then="next", answer="good"),
+                    "2": Choice(then="go_to", to="sorry", answer="bad"),
+                    "3": Choice(then="next", answer="so so"),
+                    "9": Choice(then="repeat"),
+                    "*": Choice(then="hang_up"),
+                    "#": Choice(then="transfer", to="endpoint:bot"),
+                },
+            ),
+            Step(
+                name="sorry",
+                prompt=Prompt(text="Why?"),
+                keys={"0": Choice(then="transfer", to="group:301", answer="rude")},
+                otherwise=Choice(then="go_to", to="end", answer="nothing"),
+            ),
+            Step(
+                name="end",
+                prompt=Prompt(text="Anything else?"),
+                keys={
+                    "1": Choice(then="transfer", to="agent:201"),
+                    "2": Choice(then="transfer", to="extension:101"),
+                },
+            ),
+        ),
+    )
+
+
+def test_an_ivr_may_play_announcements_of_the_file(surveyed: Path, tmp_path: Path) -> None:
+    text = surveyed.read_text().replace('text = "How was our service?"', 'announcement = "84"', 1)
+    text = text.replace('wrong_text = "One to five, please."', 'wrong_announcement = "1610448601_84.wav"', 1)
+    sound = recorded(tmp_path / "hello.wav")
+    surveyed.write_text(text.replace("[[route]]", announcement("1610448601_84.wav", sound) + "[[route]]", 1))
+    items = applied.read(surveyed, Seal())
+    accounts = Accounts()
+    accounts.replace(items)
+    step = accounts.accounts["account_1"].ivrs["survey"].steps[0]
+    heard = Prompt(media=f"sound:{tmp_path}/hello", seconds=1.5)
+    assert (step.prompt, step.wrong) == (heard, heard)
+    accounts.replace(item for item in items if item["kind"] != "announcement")
+    assert accounts.accounts["account_1"].ivrs == {}, "one whose sound is not there is none"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('go_to = "sorry"', 'go_to = "nowhere"', "step service: keys.2: there is no step nowhere"),
+        ('go_to = "end"', 'go_to = "nowhere"', "step sorry: otherwise: there is no step nowhere"),
+        ('"group:301"', '"group:999"', "ivr survey: step sorry: keys.0: nobody is at group:999"),
+        ('"agent:201"', '"agent:999"', "ivr survey: step end: keys.1: nobody is at agent:999"),
+        ('"extension:101"', '"extension:102"', "ivr survey: step end: keys.2: nobody is at extension:102"),
+        ('"endpoint:bot"', '"endpoint:bat"', "ivr survey: step service: keys.#: nobody is at endpoint:bat"),
+        ('"endpoint:bot"', '"PJSIP/bot"', "keys.#.transfer: String should match pattern"),
+        ('"endpoint:bot"', '"ivr:survey"', "keys.#.transfer: String should match pattern"),
+        ('text = "Why?"', 'announcement = "84"', "ivr survey: step sorry: announcement: there is no announcement 84"),
+        (
+            'wrong_text = "One to five, please."',
+            'wrong_announcement = "84"',
+            "ivr survey: step service: wrong_announcement: there is no announcement 84",
+        ),
+        ('otherwise = { answer = "nothing", go_to = "end" }', "", "step end: nothing leads there"),
+        ('id = "end"', 'id = "price"', "step sorry: otherwise: there is no step end"),
+        (
+            'answer = "nothing", go_to = "end" }\n[[account.ivr.step]]\nid = "end"',
+            'answer = "nothing" }\n[[account.ivr.step]]\nid = "sorry"',
+            "step sorry: given twice",
+        ),
+        ("keys.1 = { answer", "keys.2 = { answer", "Cannot overwrite a value"),
+        ("keys.9", "keys.A", "keys.A.[key]: String should match pattern"),
+        ("keys.9", "keys.10", "keys.10.[key]: String should match pattern"),
+        ('keys.0 = { answer = "rude", transfer = "group:301" }', "keys = {}", "a step without keys asks nothing"),
+        ('keys.0 = { answer = "rude", transfer = "group:301" }', "", "step.1.keys: Field required"),
+        ("repeat = true", "repeat = true, hangup = true", "repeat and hangup: one of them is wanted"),
+        ('go_to = "sorry"', 'go_to = "sorry", next = true', "go_to and next: one of them is wanted"),
+        ('answer = "bad"', 'answer = "b\\u0000"', "keys.2.answer: String should match pattern"),
+        ('answer = "bad"', 'anwser = "bad"', "keys.2.anwser: Extra inputs are not permitted"),
+        ('answer = "nothing", go_to = "end"', "repeat = true", "it can not repeat it"),
+        (
+            'answer = "nothing", go_to = "end" }\n',
+            'go_to = "sorry" }\nkeys.1 = { go_to = "end" }\n',
+            "step sorry: who presses nothing never gets out of there",
+        ),
+        ('text = "Why?"', 'text = "Why?"\nannouncement = "84"', "a step has either a text or an announcement"),
+        ('text = "Why?"', "", "a step has either a text or an announcement"),
+        (
+            'wrong_text = "One to five, please."',
+            'wrong_text = "One."\nwrong_announcement = "84"',
+            "a step has either a wrong_text or a wrong_announcement",
+        ),
+        ('text = "Why?"', 'text = " ,, "', "step sorry: text: there is nothing to say"),
+        ('text = "Why?"', 'text = ""', "step.1.text: String should have at least 1 character"),
+        ('text = "Why?"', 'text = "Why, {name}?"', "step sorry: text: a question is the same for everybody"),
+        ('text = "Why?"', f'text = "{"x" * 3001}"', "step.1.text: String should have at most 3000 characters"),
+        ("One to five, please.", " . ", "step service: wrong_text: there is nothing to say"),
+        ("timeout_seconds = 4", "timeout_seconds = 0.5", "timeout_seconds: Input should be greater than or equal to 1"),
+        ("timeout_seconds = 4", "timeout_seconds = 61", "timeout_seconds: Input should be less than or equal to 60"),
+        ("tries = 2", "tries = 0", "tries: Input should be greater than or equal to 1"),
+        ("tries = 2", "tries = 11", "tries: Input should be less than or equal to 10"),
+        ('voice = "Raveena"', 'voice = "HAL"', "voice: there is no such voice"),
+        ('language_code = "en-IN"', 'language_code = "de-DE"', "language_code: Raveena speaks en-IN"),
+        ('default_ivr = "survey"', 'default_ivr = "poll"', "default_ivr: there is no ivr poll"),
+        ('id = "bot"', 'id = "101"', "account.0.endpoint.0.id: String should match pattern"),
+        ("PJSIP/919910099103@carrier", "Local/s@canary", "account.0.endpoint.0.endpoint: String should match pattern"),
+        ("PJSIP/919910099103@carrier", "PJSIP/a/sip:b@evil", "endpoint.0.endpoint: String should match pattern"),
+        ("PJSIP/919910099103@carrier", "PJSIP/a&PJSIP/b", "endpoint.0.endpoint: String should match pattern"),
+        ("PJSIP/919910099103@carrier", "PJSIP/a\\n", "endpoint.0.endpoint: String should match pattern"),
+        ('default_ivr = "survey"', "max_report_ids = 0", "account.0.max_report_ids: Input should be greater"),
+        (
+            'default_ivr = "survey"',
+            'poll_separator = "comma"',
+            "account.0.poll_separator: Input should be 'newline' or",
+        ),
+    ],
+)
+def test_each_mistake_of_an_ivr_is_named(surveyed: Path, old: str, new: str, words: str) -> None:
+    before = surveyed.read_text()
+    assert old in before
+    surveyed.write_text(before.replace(old, new, 1))
+    with pytest.raises(WrongConfig) as wrong:
+        applied.read(surveyed, Seal())
+    assert words in wrong.value.message
+
+
+def test_what_reports_allow_is_the_accounts(file: Path) -> None:
+    lines = 'max_report_ids = 7\nallow_get_api = true\npoll_separator = "space"\nreport_tz = "Asia/Kolkata"\n'
+    for text, found in ((GOOD, (100, False, "newline", "UTC")), (None, (7, True, "space", "Asia/Kolkata"))):
+        file.write_text(text or GOOD.replace('region = "IN"\n', 'region = "IN"\n' + lines))
+        accounts = Accounts()
+        accounts.replace(applied.read(file, Seal()))
+        account = accounts.accounts["account_1"]
+        shown = (account.max_report_ids, account.allow_get_api, account.poll_separator, account.report_tz)
+        assert shown == found
+
+
+def test_a_token_that_names_an_account_is_one_accounts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_1", "5d0c2e0b7a9f4c1e5d0c2e0b")
+    token = 'credentials.wolkvox = { token = "env:TOKEN_1" }'
+    one = GOOD.replace("credentials.cpaas", f"{token}\ncredentials.cpaas")
+    file.write_text(one)
+    assert applied.read(file, Seal())
+    two = f'[[account]]\nid = "account_2"\nname = "Clinic"\nregion = "IN"\n{token}\n'
+    file.write_text(one + two)
+    with pytest.raises(WrongConfig, match=r"credentials\.wolkvox: two accounts have the same secret"):
+        applied.read(file, Seal())
+
+
+def test_reports_have_settings_of_the_accounts(file: Path) -> None:
+    file.write_text(
+        GOOD.replace(
+            'region = "IN"', 'region = "IN"\nmax_report_ids = 7\npoll_separator = "space"\nallow_get_api = true'
+        )
+    )
+    accounts = Accounts()
+    accounts.replace(applied.read(file, Seal()))
+    account = accounts.accounts["account_1"]
+    assert (account.max_report_ids, account.poll_separator, account.allow_get_api) == (7, "space", True)
+    file.write_text(GOOD.replace('region = "IN"', 'region = "IN"\npoll_separator = ","'))
+    with pytest.raises(WrongConfig, match="poll_separator"):
+        applied.read(file, Seal())

@@ -9,6 +9,7 @@ import pytest
 
 from engine import config
 from engine.errors import WrongConfig
+from engine.storage.place import Place
 
 LEGWORK = Path(__file__).resolve().parents[1] / ".venv/bin/legwork"
 
@@ -56,6 +57,23 @@ def test_sounds_for_asterisk_lie_where_it_is_said_or_beside_the_state(monkeypatc
     assert config.load().sounds == Path("/srv/state/media")
     monkeypatch.setenv("LEGWORK_MEDIA_DIR", "/var/cache/legwork")
     assert config.load().sounds == Path("/var/cache/legwork")
+
+
+def test_files_to_be_imported_lie_in_a_folder_or_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEGWORK_STATE_DIR", "/srv/state")
+    assert config.load().imports == Place(folder=Path("/srv/state/imports"))
+    monkeypatch.setenv("LEGWORK_IMPORTS_DIR", "/srv/imports")
+    monkeypatch.setenv("LEGWORK_S3_BUCKET", "legwork")
+    monkeypatch.setenv("LEGWORK_S3_PREFIX", "imports")
+    monkeypatch.setenv("LEGWORK_S3_ENDPOINT_URL", "http://minio.lan:9000")
+    monkeypatch.setenv("LEGWORK_S3_REGION", "eu-west-1")
+    assert config.load().imports == Place(
+        folder=Path("/srv/imports"),
+        bucket="legwork",
+        prefix="imports/",
+        endpoint_url="http://minio.lan:9000",
+        region="eu-west-1",
+    )
 
 
 def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

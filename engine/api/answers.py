@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from engine.accounts import Accounts
+from engine.api.campaigns import Register
 from engine.api.door import Door
+from engine.api.importer import Importer
+from engine.api.lists import Desk
+from engine.api.reports import Archive
 from engine.api.schedule import Schedule
 from engine.api.turns import Turns
 from engine.core.account import Account
@@ -24,6 +28,7 @@ from engine.core.asks import (
     StartCall,
     StartSpeech,
 )
+from engine.core.campaign_asks import CampaignAsk, ListAsk, ReportAsk
 from engine.core.idempotency import KeptAnswer
 from engine.core.request import CallRequest, Limits, Side, speaking
 from engine.core.speech import Manner, Part
@@ -34,6 +39,7 @@ from engine.media.shelf import Shelf
 from engine.media.speeches import Speeches
 from engine.store.postgres import Store
 
+COUNTING_AT_ONCE, COUNTING_WAITING = 2, 48  # of one account: what goes through all of its CDRs may take seconds
 SPEAKING_AT_ONCE, SPEAKING_WAITING = 2, 48  # of one account: what is not in the cache takes a tenth of a second
 TEST, TEST_BYTES = "test", 5  # the id of a call that was only tested: no other begins so
 
@@ -81,8 +87,11 @@ class Api:
     limits: Limits
     studio: Studio
     speeches: Speeches
+    importer: Importer
     now: Callable[[], float] = time.time
     speaking: Turns = field(default_factory=lambda: Turns(at_once=SPEAKING_AT_ONCE, waiting=SPEAKING_WAITING))
+    counting: Turns = field(default_factory=lambda: Turns(at_once=COUNTING_AT_ONCE, waiting=COUNTING_WAITING))
+    counted: set[str] = field(default_factory=set)  # the accounts whose machine codes are being counted
 
     async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:
         """What was asked for, within that account."""
@@ -90,6 +99,12 @@ class Api:
             return await self.shelf.answer(account, ask)
         if isinstance(ask, CallbackAsk):
             return await self.schedule.answer(account, ask, keep=keep)
+        if isinstance(ask, ListAsk):
+            return await Desk(self.store.lists, self.importer).answer(account, ask)
+        if isinstance(ask, ReportAsk):
+            return await self.archive.answer(account, ask)
+        if isinstance(ask, CampaignAsk):
+            return await self.campaigns.answer(account, ask, keep=keep)
         account_id = account.account_id
         match ask:
             case StartCall():
@@ -97,11 +112,11 @@ class Api:
             case StartSpeech():
                 return await self._speak(ask, keep)
             case CdrByRequestId(request_id=request_id):
-                return await self._cdr(account_id, request_id)
-            case CdrsByDate(since=since, until=until, count=count, offset=offset):
-                return await self.store.cdrs_by_date(account_id, since=since, until=until, count=count, offset=offset)
+                return await self._cdr(account, request_id)
+            case CdrsByDate():
+                return await self.archive.cdrs(account, ask)
             case CdrStatistics():
-                return await self.store.dispositions(account_id)
+                return await self.archive.dispositions(account)
             case LiveCallStatistics():
                 return await self.store.live_kinds(account_id)
 
@@ -138,15 +153,29 @@ class Api:
             raise AsteriskAway
         return TEST + secrets.token_hex(TEST_BYTES)
 
-    async def _cdr(self, account_id: str, request_id: str) -> list[CdrRow]:
+    async def _cdr(self, account: Account, request_id: str) -> list[CdrRow]:
+        account_id = account.account_id
         cdr = await self.store.cdr(request_id, account_id=account_id)
         if cdr is not None:
             return [cdr]
+        of_attempt = await self.archive.of_attempt(account, request_id)
+        if of_attempt is not None:
+            return of_attempt
         if await self.store.call(request_id, account_id=account_id) is None:
             await self.schedule.one(account_id, request_id)
         return []
 
     @property
+    def archive(self) -> Archive:
+        """The accounts' reports."""
+        return Archive(self.store.reports, self.counting, self.counted)
+
+    @property
     def schedule(self) -> Schedule:
         """The accounts' callbacks."""
         return Schedule(self.store.callbacks, self.accounts, self.limits, now=self.now)
+
+    @property
+    def campaigns(self) -> Register:
+        """The accounts' campaigns."""
+        return Register(self.store.campaigns, self.store.announcements, now=self.now)

@@ -10,7 +10,7 @@ from aiohttp import web
 from engine.api import upload
 from engine.api.answers import Api, Keep
 from engine.api.body import as_json, read
-from engine.api.dialect import Body, Dialect, File, Operation, Surroundings
+from engine.api.dialect import Body, Dialect, File, Operation, Surroundings, WrongMethod
 from engine.api.door import ACCOUNT, BODY, SECRET, closed
 from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
@@ -41,15 +41,11 @@ RETRY_LATER = (
     "draining",
     "voice_failed",
     "converter_away",
+    "storage_away",
+    "import_failed",
 )
 
 log = structlog.get_logger()
-
-
-class WrongMethod(Refusal):
-    """this URL does not take this method"""
-
-    code = "wrong_method"
 
 
 class TooLarge(Refusal):
@@ -95,7 +91,7 @@ def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Requ
         if not operation.dials:
             ask = operation.parse(body, around)
             assert not isinstance(ask, Dialling)
-            return _replied(operation, operation.reply(await api.answer(account, ask)))
+            return _response(operation.status, operation.reply(await api.answer(account, ask)))
         key = _key(request, account, body)
         return _answered(await (first() if key is None else once.answer(key, first)))
 
@@ -108,16 +104,11 @@ async def _body_of(request: web.Request, operation: Operation) -> Body:
         return gathered
     if operation.uploads:
         return await upload.read(request)
+    if operation.bare:
+        return {}
     if request.method == "GET" or (request.method == "DELETE" and not request.can_read_body):
         return dict(request.query)
     return as_json(await read(request))
-
-
-def _replied(operation: Operation, reply: Body | File) -> web.Response:
-    if isinstance(reply, File):
-        headers = {"X-Content-Type-Options": "nosniff"}
-        return web.Response(body=reply.content, content_type=reply.content_type, headers=headers)
-    return _response(operation.status, reply)
 
 
 def _key(request: web.Request, account: Account, body: Body) -> Key | None:
@@ -160,7 +151,7 @@ def _envelope(counts: Counts, dialects: tuple[Dialect, ...]) -> Any:
         except web.HTTPNotFound:
             refusal = NotFound("there is no such URL")
         except web.HTTPMethodNotAllowed as exc:
-            refusal, headers = WrongMethod(), {"Allow": exc.headers["Allow"]}
+            refusal = WrongMethod(allow=exc.headers["Allow"])
         except web.HTTPRequestEntityTooLarge:
             refusal = TooLarge()
         except web.HTTPException as exc:
@@ -168,6 +159,8 @@ def _envelope(counts: Counts, dialects: tuple[Dialect, ...]) -> Any:
         except Exception:  # a fault of ours is no answer to anybody
             log.exception("request failed", path=request.path[:LOGGED_PATH])
             refusal = Unavailable()
+        if isinstance(refusal, WrongMethod):
+            headers["Allow"] = refusal.allow
         if refusal.code in RETRY_LATER or refusal.retry_after_seconds is not None:
             headers["Retry-After"] = str(refusal.retry_after_seconds or RETRY_AFTER_SECONDS)
         counts.refusals[dialect.name, refusal.code] += 1
@@ -220,5 +213,8 @@ def _answered(answer: Answer) -> web.Response:
     )
 
 
-def _response(status: int, body: Body, headers: dict[str, str] | None = None) -> web.Response:
+def _response(status: int, body: Body | File, headers: dict[str, str] | None = None) -> web.Response:
+    if isinstance(body, File):
+        headers = {**(headers or {}), "X-Content-Type-Options": "nosniff"}
+        return web.Response(status=status, body=body.content, content_type=body.content_type, headers=headers)
     return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)

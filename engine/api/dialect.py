@@ -12,6 +12,16 @@ from engine.core.request import Limits
 Body = dict[str, Any]
 
 
+class WrongMethod(Refusal):
+    """this URL does not take this method"""
+
+    code = "wrong_method"
+
+    def __init__(self, *, allow: str) -> None:
+        super().__init__()
+        self.allow = allow  # the methods that it takes
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A reply that is a file."""
@@ -35,7 +45,8 @@ class Operation:
 
     What stands in the path's braces is in the body under that name, and so is a GET's query.
     One that `dials` asks for calls: it takes an idempotency key. One that `uploads` takes a file: its body is that of
-    `upload.read`, unless the dialect gathers one, and only so many are answered at once.
+    `upload.read`, unless the dialect gathers one, and only so many are answered at once. One that is `bare` has all it
+    needs in its path: no body is read.
     """
 
     method: str
@@ -44,15 +55,20 @@ class Operation:
     reply: Callable[[Any], Body | File]
     dials: bool = field(default=False, kw_only=True)
     uploads: bool = field(default=False, kw_only=True)
+    bare: bool = field(default=False, kw_only=True)
     status: int = field(default=200, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a request says it is from, and the secret that is to prove it."""
+    """Who a request says it is from, and the secret that is to prove it.
+
+    With `signed`, the account's secret stays at home, and this is the SHA-1 of one of these texts and it.
+    """
 
     account_id: str
     secret: str = field(repr=False)
+    signed: tuple[str, ...] = ()
 
 
 Gather = Callable[[Sequence[tuple[str, Any]], bool], Body]
@@ -67,14 +83,16 @@ class Dialect:
     the field of an account's credential that `identify` names the account by; without it, it is the account's id.
     `credential` is the dialect whose credential proves it, where that is not its own. A `candid` one has words for who
     is refused for an address, for being disabled, or with credentials of another dialect; it is named by `known_by`.
+    With `by_secret`, there is no name: the secret alone says who asks.
     """
 
     name: str
     prefix: str | tuple[str, ...]
     operations: tuple[Operation, ...]
     identify: Callable[[Mapping[str, str], Body], Identity]
-    refuse: Callable[[Refusal], tuple[int, Body]]
+    refuse: Callable[[Refusal], tuple[int, Body | File]]
     gather: Gather | None = None
     known_by: str = ""
     credential: str = ""
     candid: bool = False
+    by_secret: bool = False

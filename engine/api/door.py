@@ -44,7 +44,10 @@ class Door:
         try:
             if dialect.candid and (named := self.accounts.named(whose, name, known_by=known_by)) is not None:
                 _check_address(source, named)
-            account = self.accounts.authenticate(whose, name, secret, known_by=known_by)
+            if dialect.by_secret:
+                account = self.accounts.of_secret(whose, secret)
+            else:
+                account = self.accounts.authenticate(whose, name, secret, known_by=known_by, signed=identity.signed)
             _check_address(source, account)
         except Unauthorised as exc:
             log.info("stranger refused", dialect=dialect.name, address=str(source))

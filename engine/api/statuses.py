@@ -11,6 +11,7 @@ STATUSES = {
     "too_late": 409,
     "of_the_file": 409,
     "too_many_announcements": 409,
+    "name_taken": 409,
     "too_large": 413,
     "unknown_sound": 415,
     "mislabelled": 415,
@@ -25,6 +26,8 @@ STATUSES = {
     "draining": 503,
     "voice_failed": 503,
     "converter_away": 503,
+    "storage_away": 503,
+    "import_failed": 503,
 }
 
 

@@ -9,9 +9,10 @@ from engine.errors import OverCapacity
 
 
 class Turns:
-    """For each account `at_once` of them, and `waiting` behind these. Needs an event loop."""
+    """For each account `at_once` of them, and `waiting` behind these. `what` is too much then. Needs an event loop."""
 
-    def __init__(self, *, at_once: int, waiting: int) -> None:
+    def __init__(self, *, at_once: int, waiting: int, what: str = "too much is to be spoken at once") -> None:
+        self._what = what
         self._most = at_once + waiting
         self._there: Counter[str] = Counter()  # by account id
         self._turns: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(at_once))
@@ -20,7 +21,7 @@ class Turns:
     async def of(self, account_id: str) -> AsyncIterator[None]:
         """The account's turn. Raises `OverCapacity` where too many wait already."""
         if self._there[account_id] >= self._most:
-            raise OverCapacity("too much is to be spoken at once, please try again")
+            raise OverCapacity(f"{self._what}, please try again")
         self._there[account_id] += 1
         try:
             async with self._turns[account_id]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.core import commands as c
 from engine.core import events as e
-from engine.core.ids import bridge_id, leg_id, split
+from engine.core.ids import SNOOP, bridge_id, leg_id, snoop, split
 
 # What we ask Asterisk to send; the rest is filtered there, and so would be the answers to our requests.
 EVENT_TYPES = (
@@ -15,6 +15,8 @@ EVENT_TYPES = (
     "ChannelStateChange",
     "Dial",
     "ChannelDtmfReceived",
+    "ChannelTalkingStarted",
+    "ChannelTalkingFinished",
     "PlaybackFinished",
     "ChannelDestroyed",
     "ApplicationReplaced",
@@ -33,7 +35,16 @@ VARIABLES = {
     "CONNECTEDLINE(num)": re.compile(r"[0-9]{2,15}", re.ASCII),
     "CHANNEL(accountcode)": re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII),
     "TIMEOUT(absolute)": re.compile(r"[0-9]{1,7}", re.ASCII),
+    # Of a copy of what a party says, which only our own dialplan reads: the arguments of AMD, and whom it tells.
+    "LEGWORK_AMD": re.compile(r"[0-9]{1,5}(,[0-9]{1,5}){8}", re.ASCII),
+    "LEGWORK_APP": re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII),
+    "TALK_DETECT(set)": re.compile(r"[0-9]{1,5},[0-9]{1,5}", re.ASCII),
 }
+
+AMD_CONTEXT = "legwork-amd"
+AMD_WORD = re.compile(r"[A-Z]{1,16}", re.ASCII)
+AMD_CAUSE = re.compile(r"[0-9A-Z-]{0,64}", re.ASCII)
+TALK_DETECT = "1200,256"  # so many milliseconds below that level are silence; measured on machines' greetings
 
 MEDIA = re.compile(r"sound:[0-9A-Za-z/._-]{1,500}", re.ASCII)
 
@@ -49,8 +60,9 @@ def decode(message: dict[str, Any], *, node: str) -> tuple[str, e.LegEvent] | No
     owner = split(node, thing_id)
     if owner is None:
         return None
-    event = _event(message, owner[1])
-    return None if event is None else (owner[0], event)
+    call_id, name = owner
+    event = _of_snoop(message, name.removesuffix(SNOOP)) if name.endswith(SNOOP) else _event(message, name)
+    return None if event is None else (call_id, event)
 
 
 def timestamp(text: str) -> float:
@@ -79,6 +91,26 @@ def _event(message: dict[str, Any], leg: str) -> e.LegEvent | None:
             return e.Played(leg=played, at=at, playback=int(playback)) if playback.isdecimal() else None
         case {"type": "ChannelDestroyed", "cause": cause}:
             return e.Ended(leg=leg, at=at, cause=cause, sip_code=message.get("tech_cause"))
+        case _:
+            return None
+
+
+def _of_snoop(message: dict[str, Any], leg: str) -> e.LegEvent | None:
+    """What a copy of what the party says tells of its leg; the copy's own life is not the leg's."""
+    at = timestamp(message["timestamp"])
+    match message:
+        case {"type": "StasisStart", "args": ["amd", str(status), *rest]}:
+            cause = str(rest[0]) if rest else ""
+            told = AMD_WORD.fullmatch(status) and AMD_CAUSE.fullmatch(cause)
+            return e.AmdHeard(leg=leg, at=at, status=status if told else "", cause=cause if told else "")
+        case {"type": "StasisStart"}:
+            return e.Snooped(leg=leg, at=at)
+        case {"type": "ChannelTalkingStarted"}:
+            return e.Talked(leg=leg, at=at)
+        case {"type": "ChannelTalkingFinished"}:
+            return e.FellSilent(leg=leg, at=at)
+        case {"type": "ChannelDestroyed"}:
+            return e.SnoopEnded(leg=leg, at=at)
         case _:
             return None
 
@@ -123,6 +155,18 @@ def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
                 "media": [playable(media)] * times,
             }
             return "channels", "playWithId", looped
+        case c.Snoop(leg=leg):
+            copied: dict[str, object] = {"channelId": channel(leg), "snoopId": channel(snoop(leg))}
+            return "channels", "snoopChannelWithId", {**copied, "spy": "in", "app": app}
+        case c.TuneAmd(leg=leg, amd=amd):
+            return _set(channel(snoop(leg)), {"LEGWORK_AMD": amd.arguments, "LEGWORK_APP": app})
+        case c.Detect(leg=leg):
+            place = {"context": AMD_CONTEXT, "extension": "s", "priority": 1}
+            return "channels", "continueInDialplan", {"channelId": channel(snoop(leg)), **place}
+        case c.Listen(leg=leg):
+            return _set(channel(snoop(leg)), {"TALK_DETECT(set)": TALK_DETECT})
+        case c.StopSnoop(leg=leg):
+            return "channels", "hangup", {"channelId": channel(snoop(leg)), "reason_code": "16"}
         case c.StopPlay(leg=leg, playback=playback):
             return "playbacks", "stop", {"playbackId": f"{channel(leg)}{PLAYBACK}{playback}"}
         case c.PlayToBridge(bridge=bridge, media=media, playback=playback):
@@ -154,6 +198,10 @@ def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
             return "bridges", "destroy", {"bridgeId": bridge_id(node, call_id, bridge)}
         case _:
             raise TypeError(f"{type(command).__name__} is not for Asterisk")
+
+
+def _set(channel_id: str, values: dict[str, str]) -> Request:
+    return "channels", "setChannelVars", {"channelId": channel_id, "variables": variables(values)}
 
 
 def _create(command: c.CreateLeg, *, node: str, call_id: str, app: str) -> dict[str, object]:

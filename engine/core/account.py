@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Literal
 
 from engine.core.ivr import Ivr
 
@@ -82,6 +83,9 @@ class Account:
     requests_per_destination: int = 3  # in ten minutes
     max_targets: int = 5  # numbers or agents in one party
     same_request_seconds: int = 0  # so long the same request is the same call; 0: each is one of its own
+    max_report_ids: int = 100  # asked about at once
+    allow_get_api: bool = False  # MOR's reports, asked for with GET
+    poll_separator: Literal["newline", "space"] = "newline"  # between MOR's poll results
 
     @property
     def agent_numbers(self) -> frozenset[str]:

@@ -5,6 +5,12 @@ from typing import Literal
 
 Status = Literal["human", "machine", "silence", "unsure"]
 OnMachine = Literal["hangup", "play", "beep"]
+# Names of deadlines: by then there is a copy of what the party says, a verdict on it.
+SNOOP = "snoop"
+AMD = "amd"
+VERDICT_SECONDS = 3  # how much longer than its own time the analysis is waited for
+SNOOP_SECONDS = 3  # how long a copy of what the party says is waited for
+BEEP_SECONDS = 30  # how long the end of a greeting and its beep is waited for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +31,19 @@ class Amd:
     maximum_number_of_words: int = 5
     silence_threshold: int = 256
     maximum_word_length: int = 5000
+
+    @property
+    def arguments(self) -> str:
+        """As Asterisk's AMD takes them."""
+        values = (
+            self.initial_silence,
+            self.greeting,
+            self.after_greeting_silence,
+            self.total_analysis_time,
+            self.minimum_word_length,
+            self.between_words_silence,
+            self.maximum_number_of_words,
+            self.silence_threshold,
+            self.maximum_word_length,
+        )
+        return ",".join(map(str, values))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from engine.core.callback import State
-from engine.core.campaign_asks import CampaignAsk, ListAsk, ReportAsk
+from engine.core.campaign_asks import CampaignAsk, CreateCampaign, ListAsk, ReportAsk
 from engine.core.request import CallRequest, Side
 from engine.core.speech import Manner, Part
 from engine.core.sticky import Sticky
@@ -162,7 +162,7 @@ class DeleteAnnouncement:
 AnnouncementAsk = ListAnnouncements | PlayAnnouncement | UploadAnnouncement | FetchAnnouncement | DeleteAnnouncement
 CallAsk = StartCall | StartSpeech | CdrByRequestId | CdrsByDate | CdrStatistics | LiveCallStatistics
 Ask = CallAsk | CallbackAsk | AnnouncementAsk | ListAsk | CampaignAsk | ReportAsk
-Dialling = StartCall | StartSpeech | ScheduleCallback  # somebody is rung, now or later
+Dialling = StartCall | StartSpeech | ScheduleCallback | CreateCampaign  # somebody is rung, now or later
 
 # Of the store's `announcements`: id, number, name, seconds, source (file, upload), uploaded_at.
 AnnouncementRow = dict[str, Any]

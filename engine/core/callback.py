@@ -60,20 +60,20 @@ class Due:
     reason: str = ""
 
 
-def resolve(wall: str, time_zone: str) -> float:
-    """When a clock there shows that (epoch seconds). Raises `InvalidRequest` naming `scheduled_at`, `time_zone`.
+def resolve(wall: str, time_zone: str, *, param: str = "scheduled_at") -> float:
+    """When a clock there shows that (epoch seconds). Raises `InvalidRequest` naming that parameter, or `time_zone`.
 
     Where clocks are put forward over it, the offset before that holds (RFC 5545, 3.3.5: "the local time … is
     interpreted using the UTC offset before the gap"); where they show it twice, the first time is meant.
     """
-    zone = _zone(time_zone)
+    zone = zone_of(time_zone)
     found = WALL.fullmatch(wall)
     try:
         shown = datetime(*map(int, found.groups())) if found else None  # type: ignore[arg-type]
     except ValueError:
         shown = None
     if shown is None:
-        raise InvalidRequest("scheduled_at must be a date and time like 2023-08-15 12:55:00", param="scheduled_at")
+        raise InvalidRequest(f"{param} must be a date and time like 2023-08-15 12:55:00", param=param)
     return shown.replace(tzinfo=zone, fold=0).timestamp()
 
 
@@ -121,7 +121,8 @@ def unrung(callback: Callback, reason: str, *, now: float) -> Call:
     return call
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """The IANA zone of that name. Raises `InvalidRequest` naming `time_zone`."""
     if name not in _zones():
         raise InvalidRequest("time_zone must be an IANA time zone such as Asia/Kolkata", param="time_zone")
     return ZoneInfo(name)

@@ -1,11 +1,11 @@
 """What an API may ask about lists, campaigns and their reports; and what it is answered with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from engine.core.campaign import Settings
+from engine.core.campaign import Campaign, Settings
 
 ListKind = Literal["contacts", "dnd"]
 
@@ -22,11 +22,12 @@ class CreateList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawContact:
-    """A contact as somebody wrote it."""
+    """A contact as somebody wrote it; `wrong` is what is known to be wrong with it, "" for nothing yet."""
 
     number: str
     name: str = ""
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    wrong: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,10 @@ ListAsk = CreateList | AddContacts | ImportCsv
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateCampaign:
-    """A new campaign under a name of its own. Answered with the `Campaign`."""
+    """A new campaign under a name of its own. Answered with `Created`.
+
+    `settings.announcement` is as it was written: the id, the number or the file's name of one of the account's.
+    """
 
     name: str
     list_id: str
@@ -81,6 +85,15 @@ class CreateCampaign:
     calls_per_minute: int
     starts_at: float | None  # None: now
     ends_at: float | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new campaign, and what of it is done otherwise than asked."""
+
+    campaign: Campaign
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,7 @@ class ListCampaigns:
 
 @dataclass(frozen=True, slots=True)
 class CampaignProgress:
-    """One campaign and how far it is. Answered with `Progress`."""
+    """One campaign and how far it is. Answered with `engine.core.progress.Progress`."""
 
     campaign_id: str
 
@@ -110,9 +123,11 @@ CampaignAsk = CreateCampaign | ChangeCampaign | ListCampaigns | CampaignProgress
 
 @dataclass(frozen=True, slots=True)
 class CdrsByCampaign:
-    """The CDRs of a campaign's attempts. Answered with a list of `CdrRow`, by their ids."""
+    """Some CDRs of a campaign's attempts. Answered with a list of `CdrRow`, by their ids."""
 
     campaign_id: str
+    count: int = 1000
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,28 +139,83 @@ class CampaignStatistics:
 
 @dataclass(frozen=True, slots=True)
 class AttemptReports:
-    """What became of these ids (unique ids of attempts, request ids). Answered with a row or None by id."""
+    """What became of these ids (unique ids of attempts, request ids). Answered with `AttemptsFound`."""
 
     unique_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptsFound:
+    """What there is of `ids`, each at most once: CDRs, and what has none (`status`, `number`, `created_at`).
+
+    `time_zone` is the account's for reports.
+    """
+
+    ids: tuple[str, ...]
+    cdrs: Mapping[str, "ReportRow"]
+    waiting: Mapping[str, "ReportRow"]
+    time_zone: str
+
+
+PollOrder = Literal["time", "number", "billsec"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollResults:
-    """What a campaign's contacts pressed, in that order. Answered with `Poll`."""
+    """What a campaign's contacts pressed, in that order; of `nobody`, it is empty. Answered with `Poll`."""
 
     campaign_id: str
-    order_by: str
+    order_by: PollOrder = "time"
+    nobody: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """What was `pressed`, one contact behind the other, in a campaign that is on from `since` (to `until`)."""
+
+    pressed: str
+    since: float
+    until: float | None
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollAnswers:
+    """What some of a campaign's contacts answered. Answered with `PollPage`."""
+
+    campaign_id: str
+    count: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PollPage:
+    """The campaign's id, and of each contact unique_id, number, digits, answers by step, answered_at, billsec."""
+
+    campaign_id: str
+    contacts: Sequence["ReportRow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineCodes:
-    """A campaign's attempts by telephone, of call dates from `since` up to `until`. Answered with rows."""
+    """A campaign's attempts (of "all": every one's) by telephone, of call dates from `since` to before `until`.
+
+    Answered with `MachineCodesFound`.
+    """
 
     campaign_id: str
     since: datetime
     until: datetime
 
 
-ReportAsk = CdrsByCampaign | CampaignStatistics | AttemptReports | PollResults | MachineCodes
+@dataclass(frozen=True, slots=True)
+class MachineCodesFound:
+    """How many telephones there are, and their rows as a JSON text."""
+
+    telephones: int
+    rows: str = field(repr=False)
+
+
+ReportAsk = CdrsByCampaign | CampaignStatistics | AttemptReports | PollResults | PollAnswers | MachineCodes
 
 ReportRow = dict[str, Any]

@@ -60,7 +60,7 @@ def in_vain(call: Call) -> bool:
 
 def outcome_of(call: Call) -> Outcome:
     """How an ended call came out."""
-    if call.gave_up == QUEUE_TIMEOUT:
+    if call.gave_up == QUEUE_TIMEOUT and call.talker("customer") is None:
         return BY_US[QUEUE_TIMEOUT]
     leg = call.latest("customer") if in_vain(call) else key_leg(call)
     return leg.outcome if leg is not None else BY_US.get(call.gave_up, CANCELLED)
@@ -127,7 +127,8 @@ def _of_campaign(call: Call, outcome: Outcome, leg: Leg | None) -> dict[str, Any
 def _heard(call: Call, leg: Leg | None, speech: Speech) -> float:
     """How much was played to who answered, what its end cut short included."""
     last = leg.ended_at - call.played_at if call.played_at and leg and leg.ended_at else 0.0
-    return round(call.heard_seconds + min(max(last, 0.0), speech.seconds), 3)
+    heard = call.heard_seconds + min(max(last, 0.0), speech.seconds)
+    return round(min(heard, speech.seconds * speech.times), 3)  # what is played after it is none of it
 
 
 def _span(start: float | None, end: float) -> float:

@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 
+from engine.core.amd import Amd
 from engine.core.request import Side
 
 
@@ -126,6 +127,33 @@ class StopPlay(LegCommand):
     """Stop a playback of the leg at once."""
 
     playback: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snoop(LegCommand):
+    """Make a copy of what the party says, to listen to; it ends with the leg."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneAmd(LegCommand):
+    """Tell the copy with which ears it is to be listened to."""
+
+    amd: Amd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detect(LegCommand):
+    """Find out by the copy, which was told how, whether a person or a machine answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen(LegCommand):
+    """Tell from now on when the party talks and falls silent, by the copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopSnoop(LegCommand):
+    """End the copy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

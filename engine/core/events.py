@@ -53,6 +53,34 @@ class Pressed(LegEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Snooped(LegEvent):
+    """There is a copy of what the party says, which may be listened to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmdHeard(LegEvent):
+    """Asterisk has told by its ear who answered: `status` and `cause` are its AMD's own words."""
+
+    status: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnoopEnded(LegEvent):
+    """There is no copy of what the party says any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talked(LegEvent):
+    """Something is to be heard of the party."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FellSilent(LegEvent):
+    """Nothing has been heard of the party for a while."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Played(LegEvent):
     """What was played to the leg has come to its end, or was stopped; `playback` is its number within the call."""
 

@@ -3,12 +3,18 @@
 import re
 
 CALLBACK = "c"  # what the ids of callbacks begin with, and no other call's
+SNOOP = ".amd"  # what the names of copies of what a party says end with
 NODE = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
 
 
 def leg_id(node: str, call_id: str, leg: str) -> str:
     """The leg's id, which is its channel's id."""
     return f"{node}-{call_id}.{leg}"
+
+
+def snoop(leg: str) -> str:
+    """The name of the copy of what the leg's party says, beside the legs' own names."""
+    return leg + SNOOP
 
 
 def bridge_id(node: str, call_id: str, bridge: int) -> str:

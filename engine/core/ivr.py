@@ -7,6 +7,7 @@ from typing import Literal
 Then = Literal["next", "go_to", "repeat", "transfer", "hang_up"]
 TIMEOUT_SECONDS = 5.0
 TIMES = 3
+IVR_SECONDS = 900  # how long a visit may last, whatever leads where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

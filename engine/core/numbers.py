@@ -78,6 +78,15 @@ def of_digits(digits: str, region: str) -> Number:
     return number if number.digits == digits else parse("+" + digits, region)
 
 
+def national(digits: str) -> str:
+    """The number as it is written within its own country; what is none (an extension, say) as it is."""
+    try:
+        number = phonenumbers.parse("+" + digits)
+    except phonenumbers.NumberParseException:
+        return digits
+    return phonenumbers.national_significant_number(number) if phonenumbers.is_valid_number(number) else digits
+
+
 def zones(digits: str) -> tuple[str, ...]:
     """The time zones whoever has this number may be in; none where that is not known."""
     found = timezone.time_zones_for_number(phonenumbers.parse("+" + digits))

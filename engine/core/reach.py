@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from engine.core import commands as c
 from engine.core import hunt
+from engine.core.amd import BEEP_SECONDS, SNOOP_SECONDS, VERDICT_SECONDS
 from engine.core.call import ELSEWHERE, GRACE_SECONDS, PAUSE, QUEUE, Call
 from engine.core.events import AgentsFree
+from engine.core.ivr import IVR_SECONDS
 from engine.core.leg import Leg
-from engine.core.request import AGENT_CLI, CallRequest, Party, Side
+from engine.core.request import AGENT_CLI, AROUND_SPEECH_SECONDS, CallRequest, Party, Side
 
 NO_AGENT_FREE = "no_agent_free"
 LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b"}
@@ -101,14 +103,14 @@ def _create(call: Call, side: Side, chosen: hunt.Try) -> c.CreateLeg:
         agent_id=target.agent_id,
     )
     call.legs[leg.name] = leg
-    agent = call.talker("agent")
+    waiting = call.talker("agent" if side == "customer" else "customer")
     return c.CreateLeg(
         leg=leg.name,
         endpoint=leg.endpoint,
         caller_id=leg.caller_id,
         account_id=request.account_id,
         life_seconds=life_seconds(request),
-        originator=agent.name if agent else None,
+        originator=waiting.name if waiting else None,
     )
 
 
@@ -122,7 +124,18 @@ def _shown_to(call: Call, side: Side) -> str:
 def life_seconds(request: CallRequest) -> int:
     """How long a leg may live before Asterisk ends it by itself: longer than anything we would let happen."""
     reaching = sum(_longest(request, party) for party in request.parties.values())
-    return reaching + request.max_talk_seconds + GRACE_SECONDS
+    before = _before_talk(request) if request.campaign else 0
+    return reaching + before + request.max_talk_seconds + GRACE_SECONDS
+
+
+def _before_talk(request: CallRequest) -> int:
+    """The seconds a campaign's customer may be on the line, at most, before it talks to anybody."""
+    analysis = request.amd.total_analysis_time / 1000 if request.amd else 0.0
+    hearing = analysis + SNOOP_SECONDS + VERDICT_SECONDS + BEEP_SECONDS if request.amd else 0.0
+    speech = request.speech.times * (request.speech.seconds + AROUND_SPEECH_SECONDS) if request.speech else 0.0
+    visit = IVR_SECONDS if request.ivr else 0
+    connecting = max((_longest(request, party) for party in request.choices.values()), default=0)
+    return math.ceil(hearing + speech + visit) + connecting
 
 
 def _longest(request: CallRequest, party: Party) -> int:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from engine.core import events as e
 from engine.core.call import Call
 from engine.core.commands import Dial
+from engine.core.ids import snoop
 from engine.core.leg import Leg
 
 UP = "Up"
@@ -36,6 +37,11 @@ def reconcile(
     return [
         *(e.Missed(leg=leg.name, at=min(at, seen_at), reason=missed) for leg in ended),
         *(event for leg in found for event in _found(leg, channel_states[leg.name], at, answered_at.get(leg.name, at))),
+        *(
+            e.SnoopEnded(leg=leg.name, at=at)
+            for leg in found
+            if call.request.amd and snoop(leg.name) not in channel_states
+        ),
         e.TakenBack(at=at, members=members),
     ]
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.core import commands as c
+from engine.core.amd import AMD, SNOOP
 
 if TYPE_CHECKING:
     from engine.core.call import Call
@@ -45,9 +46,13 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
         case c.Hangup(leg=name) if status in GONE and call.now < (call.legs[name].hangup_at or 0) + AGAIN_SECONDS:
             call.legs[name].hangup_at = None  # the first we hear: it was gone before
             return []
+        case c.Snoop(leg=name) | c.TuneAmd(leg=name) | c.Detect(leg=name) if status:
+            call.legs[name].amd_reason = call.legs[name].amd_reason or "refused"
+            call.deadlines |= {each: call.now for each in (SNOOP, AMD) if each in call.deadlines}  # without a verdict
+            return []
         case _ if status in GONE:  # the leg's end is on its way
             return []
-        case c.Play() if status and call.request.speech is not None and call.still(command):
+        case c.Play() if status and _speaks(call) and call.still(command):
             return call.release(UNPLAYABLE)  # there is nothing else to be heard
         case c.Hangup(leg=name) if not call.legs[name].over:
             call.deadlines[HANGUP + name] = call.now + AGAIN_SECONDS
@@ -59,3 +64,8 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
             return call.release("refused")
         case _:
             return []
+
+
+def _speaks(call: "Call") -> bool:
+    """Whether what is played is what the call is made for, not what somebody hears who waits."""
+    return not call.hears and (call.request.speech is not None or call.visit is not None)

@@ -144,6 +144,11 @@ class CallRequest:
         """All that are to be reached, in that order."""
         return {"agent": self.agent, "customer": self.customer} if self.agent else {"customer": self.customer}
 
+    @property
+    def first(self) -> Side:
+        """Whose party is reached first, and waits for the other one's."""
+        return "agent" if self.agent is not None and self.campaign is None else "customer"
+
     def party(self, side: Side) -> Party:
         """The party of that side, which is one of those to be reached."""
         party = self.agent if side == "agent" else self.customer

@@ -1,13 +1,14 @@
-"""What the agent's party hears while the customer's is being reached.
+"""What the party that was reached first hears while the other one is being reached.
 
-Its network's own sound, where one telephone is rung after the other without a ring tone: then both legs are in the
-bridge before the answer. A ring tone, our ring-back or music otherwise: then the legs meet when one has answered.
+Its network's own sound, where the agent waits and one telephone is rung after the other without a ring tone: then both
+legs are in the bridge before the answer. A ring tone, our ring-back or music otherwise: then the legs meet when one
+has answered.
 """
 
 from engine.core import commands as c
 from engine.core.call import Call
 from engine.core.leg import Leg
-from engine.core.request import CallRequest
+from engine.core.request import CallRequest, Side
 
 RING = "ring"
 MUSIC = "music"
@@ -16,16 +17,21 @@ LOOPS = 100  # of the ring tone, before it has to be asked for again
 SHORTEST_SECONDS = 1.0  # a playback that was over sooner can not be played: no use in trying for ever
 
 
+def second(request: CallRequest) -> Side:
+    """Whose party is reached while the first one's waits."""
+    return "customer" if request.first == "agent" else "agent"
+
+
 def early(request: CallRequest) -> bool:
     """Whether the customer's network is heard before the answer."""
-    return request.customer.strategy == "one_by_one" and not request.ring_tone
+    return request.first == "agent" and request.customer.strategy == "one_by_one" and not request.ring_tone
 
 
 def wait(call: Call, leg: Leg) -> list[c.Command]:
     """Let the leg hear what it is to hear now, if it is something else than before."""
     if call.request.ring_tone and call.hears != RING:
         return _hear(call, leg, RING_TONE)
-    if "customer" in call.seeking:
+    if second(call.request) in call.seeking:
         return _hear(call, leg, MUSIC)
     return _hear(call, leg, "" if early(call.request) else RING)
 

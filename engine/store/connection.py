@@ -55,7 +55,11 @@ def _times(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def from_database(record: asyncpg.Record) -> dict[str, Any]:
     """The record with its times as epoch seconds."""
-    return {name: value.timestamp() if isinstance(value, datetime) else value for name, value in dict(record).items()}
+    row = dict(record)
+    for name, value in row.items():  # a page has a thousand of them: this is the quickest way
+        if type(value) is datetime:
+            row[name] = value.timestamp()
+    return row
 
 
 def _dump(value: object) -> str:

@@ -1,19 +1,21 @@
 -- name: open_campaigns
--- The campaigns that run, and those whose time has come, the first ones first; and what time it is.
+-- The campaigns that run, and those whose time has come or is over, the first ones first; and what time it is.
 SELECT campaign_id, number, account_id, name, list_id, dnd_list_id, settings, calls_per_minute, state, reason, starts_at,
     ends_at, created_at, started_at, settled_at, enrolled_position, next_start_at,
     state = 0 OR ends_at <= now() AS is_to_turn, clock_timestamp() AS read_at, EXISTS (
         SELECT FROM lists WHERE lists.list_id = campaigns.list_id AND lists.account_id = campaigns.account_id
     ) AS has_list
-FROM campaigns WHERE state IN (0, 1) AND (state = 1 OR starts_at <= now()) ORDER BY created_at, campaign_id
+FROM campaigns
+WHERE state IN (0, 1, 4) AND (state = 1 OR state = 0 AND starts_at <= now() OR state = 4 AND ends_at <= now())
+ORDER BY created_at, campaign_id
 
 -- name: begin_campaigns
 -- Let those run whose time has come.
 UPDATE campaigns SET state = 1, started_at = now() WHERE state = 0 AND starts_at <= now() RETURNING campaign_id
 
 -- name: end_campaigns
--- Complete those whose time is over.
-UPDATE campaigns SET state = 3, settled_at = now() WHERE state = 1 AND ends_at <= now() RETURNING campaign_id
+-- Complete those whose time is over, paused ones, too.
+UPDATE campaigns SET state = 3, settled_at = now() WHERE state IN (1, 4) AND ends_at <= now() RETURNING campaign_id
 
 -- name: complete_campaign
 -- Complete a campaign that has nobody left to call, if its leads were enrolled up to there and no further: somebody

@@ -10,9 +10,12 @@ import asyncpg
 from engine.core.idempotency import Answer, Key
 from engine.errors import DndAway, KeyReused, StoreAway
 from engine.store.callbacks import Callbacks
+from engine.store.campaigns import Campaigns
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.leads import Leads
+from engine.store.lists import Lists
 from engine.store.queries import QUERIES
+from engine.store.reports import Reports
 from engine.store.spool import Spool
 from engine.store.writer import Writer
 
@@ -37,6 +40,9 @@ class Store:
         self.writer = writer
         self.callbacks = Callbacks(self._named, writer.forget)
         self.leads = Leads(self._named)
+        self.lists = Lists(self._named, self._transaction)
+        self.reports = Reports(self._named, self._fetch, self._cdrs)
+        self.campaigns = Campaigns(self._named)
 
     @classmethod
     @asynccontextmanager
@@ -76,14 +82,6 @@ class Store:
         """One CDR, with its `legs`; only that account's where one is given."""
         name, arguments = ("cdr", (account_id, request_id)) if account_id else ("any_cdr", (request_id,))
         return next(iter(await self._cdrs(await self._named(name, *arguments))), None)
-
-    async def cdrs_by_date(self, account_id: str, *, since: Any, until: Any, count: int, offset: int) -> list[Row]:
-        """An account's CDRs, with their `legs`, of call dates from `since` to before `until` (datetimes)."""
-        return await self._cdrs(await self._named("cdrs_by_date", account_id, since, until, count, offset))
-
-    async def dispositions(self, account_id: str) -> dict[str, int]:
-        """How many of an account's requests came out in which way."""
-        return {row["disposition"]: row["calls"] for row in await self._named("dispositions", account_id)}
 
     async def live_kinds(self, account_id: str) -> dict[str, int]:
         """How many calls of each kind an account has on the line."""
@@ -253,6 +251,19 @@ class Store:
         for row in await self._named("legs_of", list(legs)) if legs else []:
             legs[row["call_id"]].append(row)
         return legs
+
+    @asynccontextmanager
+    async def _transaction(self, seconds: float) -> AsyncIterator[Any]:
+        """A connection within a transaction that has so long."""
+        try:
+            async with (
+                asyncio.timeout(seconds + WAIT_SECONDS),
+                self._pool.acquire(timeout=WAIT_SECONDS) as connection,
+                connection.transaction(),
+            ):
+                yield connection
+        except AWAY as exc:
+            raise StoreAway from exc
 
     async def _named(self, query: str, *arguments: object) -> list[Row]:
         return await self._fetch(QUERIES[query], *arguments)

@@ -278,14 +278,6 @@ SELECT * FROM cdrs WHERE account_id = $1 AND request_id = $2
 -- One CDR, whoever's, with what the permit said: for the operator.
 SELECT cdrs.*, calls.permit FROM cdrs LEFT JOIN calls ON calls.call_id = cdrs.request_id WHERE request_id = $1
 
--- name: cdrs_by_date
--- An account's CDRs of whole days, from the first moment to before the second, in the order written.
-SELECT * FROM cdrs WHERE account_id = $1 AND call_date >= $2 AND call_date < $3 ORDER BY id LIMIT $4 OFFSET $5
-
--- name: dispositions
--- How an account's requests came out, counted.
-SELECT disposition, count(*) AS calls FROM cdrs WHERE account_id = $1 GROUP BY disposition
-
 -- name: live_kinds
 -- An account's calls that have a channel now, counted by kind.
 SELECT kind, count(*) AS calls FROM calls

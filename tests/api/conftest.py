@@ -21,6 +21,7 @@ from engine.api.answers import Api, Keep
 from engine.api.app import build
 from engine.api.dialects import DIALECTS
 from engine.api.door import Door
+from engine.api.importer import Importer
 from engine.api.lockout import Lockout
 from engine.core.call import Call
 from engine.core.flows import FLOWS
@@ -32,6 +33,7 @@ from engine.gate import Gate
 from engine.main import LINE_BYTES
 from engine.media.shelf import Shelf
 from engine.media.speeches import Speeches
+from engine.storage.place import Place
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
 
@@ -46,6 +48,7 @@ __all__ = [
     "client",
     "clock",
     "database_url",
+    "importer",
     "shelf",
     "store",
     "studio",
@@ -145,7 +148,7 @@ class ClockDouble:
 
 
 def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
-    """An applied account with the auth `secret of NAME` and the Sarv tokens `token of NAME`, `voice token of NAME`."""
+    """An applied account with the auth `secret of NAME` and so on: see its credentials."""
     body = {
         "name": name,
         "region": "IN",
@@ -165,6 +168,8 @@ def account(name: str, *, allowed_ips: tuple[str, ...] = (), **more: Any) -> dic
                 "token_sha256": fingerprint(f"token of {name}"),
             },
             "sarv_voice": {"username": f"user {name}", "token_sha256": fingerprint(f"voice token of {name}")},
+            "mor": {"username": f"mor {name}", "api_secret_key": f"key of {name}"},  # sealed, in an applied one
+            "wolkvox": {"token_sha256": fingerprint(f"wolkvox token of {name}")},
         },
     }
     body |= more
@@ -214,6 +219,13 @@ def shelf(accounts: Accounts, store: Store, tmp_path: Path) -> Shelf:
 
 
 @pytest.fixture
+def importer(database_url: str, tmp_path: Path) -> Importer:
+    """Imports of files in the folder `imports`."""
+    (tmp_path / "imports").mkdir()
+    return Importer(database_url=database_url, place=Place(folder=tmp_path / "imports"))
+
+
+@pytest.fixture
 def clock() -> ClockDouble:
     """The clock of the lock-out."""
     return ClockDouble()
@@ -227,6 +239,7 @@ def application(
     *,
     studio: Any = None,
     speeches: Path = Path("/nonexistent"),
+    importer: Importer | None = None,
 ) -> web.Application:
     """The application as it is served."""
     api = Api(
@@ -238,6 +251,7 @@ def application(
         shelf=shelf or Shelf(store, door.accounts, Path("/nonexistent")),
         studio=studio or StudioDouble(),
         speeches=Speeches(speeches),
+        importer=importer or Importer(database_url="", place=Place(folder=Path("/nonexistent"))),
     )
     return build(api, DIALECTS)
 
@@ -258,6 +272,7 @@ async def client(
     clock: ClockDouble,
     shelf: Shelf,
     studio: StudioDouble,
+    importer: Importer,
     tmp_path: Path,
 ) -> AsyncIterator[Client]:
     """A client of the API, with account_1's headers."""
@@ -266,7 +281,7 @@ async def client(
         lockout=Lockout(LOCKOUT_PER_MINUTE, clock),
         trusted_proxies=(ip_network(PROXY),),
     )
-    app = application(store, switch, door, shelf, studio=studio, speeches=tmp_path / "speeches")
+    app = application(store, switch, door, shelf, studio=studio, speeches=tmp_path / "speeches", importer=importer)
     headers = {"account": "account_1", "auth": "secret of account_1"}
     async with TestClient(LongLines(app), headers=headers) as client:
         yield client

@@ -1,6 +1,7 @@
 """Who may use which route: a table over the router itself, so that a new route without a rule fails."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,10 @@ from yarl import URL
 
 from engine.accounts import Accounts, fingerprint
 from engine.api.app import OPEN
-from engine.api.dialects.sarv_voice import TEXTS as VOICE_TEXTS
+from engine.api.dialects.mor import PATHS as MOR_PATHS
+from engine.api.dialects.sarv_voice_codes import TEXTS as VOICE_TEXTS
 from engine.api.door import Door
+from engine.api.importer import Importer
 from engine.api.lockout import Lockout
 from engine.store.postgres import Store
 from tests.api.conftest import (
@@ -32,13 +35,21 @@ from tests.api.conftest import (
     switch,
 )
 from tests.core.test_callback import callback_of
+from tests.core.test_progress import campaign_of
 from tests.dialects.sarv_document import MESSAGES
 from tests.media.files import sound
+from tests.store.rows import CAMPAIGN_ID, campaign, cdr, contact, insert, unanswered, unique_id
+from tests.store.test_campaigns import lists
 from tests.store.test_store import ended, new_call, written
 
 __all__ = ["client", "clock", "database_url", "shelf", "store", "studio", "switch"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+
+def _sha1(text: str) -> str:
+    return hashlib.sha1(text.encode()).hexdigest()
+
 
 RIGHT = {"account": "account_1", "auth": "secret of account_1"}
 STRANGERS = {
@@ -69,6 +80,38 @@ SARV_STRANGERS = {
     "another dialect's name and secret": ({"user_id": "account_1", "token": "secret of account_1"}, "1013"),
     "another dialect's secret": ({"user_id": "101", "token": "secret of account_1"}, "1020"),
     "two users": ([("user_id", "999"), ("user_id", "101"), ("token", "token of account_1")], "1013"),
+}
+
+
+# At MOR's door, where a hash proves who asks.
+MOR_STRANGERS = {
+    "none": ({}, "Access Denied"),
+    "unknown user": ({"u": "nobody", "hash": "x"}, "Access Denied"),
+    "no hash": ({"u": "mor account_1"}, "Incorrect hash"),
+    "the key in its place": ({"u": "mor account_1", "hash": "key of account_1"}, "Incorrect hash"),
+    "a hash without the key": ({"u": "mor account_1", "hash": _sha1(CAMPAIGN_ID)}, "Incorrect hash"),
+    "another account's key": (
+        {"u": "mor account_1", "hash": _sha1(f"{CAMPAIGN_ID}key of account_2")},
+        "Incorrect hash",
+    ),
+    "another dialect's secret": (
+        {"u": "mor account_1", "hash": _sha1(f"{CAMPAIGN_ID}secret of account_1")},
+        "Incorrect hash",
+    ),
+    "another dialect's name": ({"u": "account_1", "hash": _sha1(f"{CAMPAIGN_ID}key of account_1")}, "Access Denied"),
+    "not from its addresses": (
+        {"u": "mor elsewhere", "hash": _sha1(f"{CAMPAIGN_ID}key of elsewhere")},
+        "You are not authorized to use this functionality",
+    ),
+}
+# And at wolkvox's, where a token does.
+WOLKVOX_STRANGERS = {
+    "none": "",
+    "wrong": "wrong",
+    "the fingerprint kept in its place": fingerprint("wolkvox token of account_1"),
+    "not ASCII": "tokén",
+    "not from its addresses": "wolkvox token of elsewhere",
+    "another dialect's secret": "secret of account_1",
 }
 
 
@@ -107,9 +150,16 @@ class Rule:
     new: bool = False  # its answer is a new id each time
     sarv: bool = False
     voice: bool = False
+    mor: bool = False
+    wolkvox: bool = False
 
     def of(self, account: str) -> dict[str, Any]:
         """The request, as that account makes it."""
+        if self.mor:
+            proof = {"u": f"mor {account}", "hash": _sha1(f"{CAMPAIGN_ID}key of {account}")}
+            return {"params": {**(self.body or {}), **proof}, "headers": STRANGERS["none"]}
+        if self.wolkvox:
+            return {"params": self.body, "headers": {"wolkvox-token": f"wolkvox token of {account}"}}
         if self.voice:
             proof = {"username": f"user {account}", "token": f"voice token of {account}"}
             return {"params": {**(self.body or {}), **proof}, "headers": STRANGERS["none"]}
@@ -133,13 +183,31 @@ SPEECH = {
 }
 REQUEST_ID = "57362de4f0"  # account_1's only call
 CALLBACK_ID = "c7362de4f0"  # account_1's only callback
+LIST_ID, DND_ID = "LSaa8f9db7e6", "DNda1b361461"  # account_1's only lists
 LATER = {
     "time_zone": "Asia/Kolkata",
     "scheduled_at": (datetime.now() + timedelta(days=7)).strftime("%Y-%m-%d %H:%M:%S"),
 }
+CAMPAIGN = {"campaign_id": CAMPAIGN_ID}
 DAYS = {"start_call_date": "2023-07-07", "end_call_date": "2023-07-07"}
+NEW_CAMPAIGN = {
+    "list_id": "LS608c393614",
+    "campaign_name": "diwali",
+    "campaign_caller_id": "15168148111",
+    "announcement_text": "Hello",
+    "calls_per_minute": "10",
+}
 SARV = Rule({"from": "9910000101", "to": "9910000202"}, new=True, sarv=True)
 VOICE = Rule({"announcement_path": "https://127.0.0.1/x.mp3"}, voice=True, refused=True)  # 007
+REPORT = Rule({"unique_ids": unique_id(1)}, voice=True, tells=True)
+MOR = Rule({"id": CAMPAIGN_ID}, mor=True, tells=True)
+MACHINE_CODES = {
+    "api": "campaign_8",
+    "campaign_id": CAMPAIGN_ID,
+    "date_ini": "20230701000000",
+    "date_end": "20230720000000",
+}
+OF_CAMPAIGN = Rule({"campaign_id": CAMPAIGN_ID}, another=404, tells=True)
 PLAYED = "/v1/announcements/1610448604_87.wav"
 
 # Everybody's, without an account: nothing else is.
@@ -152,6 +220,32 @@ CLOSED_ROUTES = {
     ("DELETE", "/api/callback"): Rule({"request_id": CALLBACK_ID}, another=404, tells=True),
     ("GET", "/v1/callbacks"): Rule(None, tells=True),
     ("GET", "/v1/callbacks/{request_id}"): Rule(None, path=f"/v1/callbacks/{CALLBACK_ID}", another=404, tells=True),
+    ("POST", "/api/create_campaign_list"): Rule({"list_name": "mine"}, new=True),
+    ("POST", "/api/create_campaign_dnd_list"): Rule({"dnd_list_name": "mine"}, new=True),
+    ("POST", "/api/add_contact_to_list"): Rule(
+        {"list_id": LIST_ID, "contacts": [{"contact_number": "919910000101"}]}, another=404, tells=True
+    ),
+    ("POST", "/api/add_dnd_contact_to_list"): Rule(
+        {"dnd_list_id": DND_ID, "dnd_contacts": [{"dnd_contact_number": "919910000101"}]}, another=404, tells=True
+    ),
+    ("POST", "/api/import_broadcast_contacts_csv"): Rule(
+        {"list_id": LIST_ID, "csv_name": "contacts.csv"}, another=404, tells=True
+    ),
+    ("POST", "/api/import_dnd_contacts_csv"): Rule(
+        {"dnd_list_id": DND_ID, "dnd_csv_name": "contacts.csv"}, another=404, tells=True
+    ),
+    ("POST", "/api/create_campaign"): Rule(NEW_CAMPAIGN, another=404, new=True),
+    ("POST", "/api/stop_campaign"): Rule(CAMPAIGN, another=404, tells=True),
+    ("POST", "/stop_campaign"): Rule(CAMPAIGN, another=404, tells=True),
+    ("GET", "/api/get_campaign_details"): Rule(None, tells=True),
+    ("GET", "/v1/campaigns"): Rule(None, tells=True),
+    ("GET", "/v1/campaigns/{campaign_id}"): Rule(None, path=f"/v1/campaigns/{CAMPAIGN_ID}", another=404, tells=True),
+    **{
+        ("POST", f"/v1/campaigns/{{campaign_id}}/{to}"): Rule(
+            None, path=f"/v1/campaigns/{CAMPAIGN_ID}/{to}", another=404, tells=True
+        )
+        for to in ("start", "pause", "resume", "stop")
+    },
     ("POST", "/api/get_cdr_by_request_id"): Rule({"request_id": REQUEST_ID}, another=404, tells=True),
     ("POST", "/api/get_cdr_by_date"): Rule(DAYS, tells=True),
     ("GET", "/api/get_cdr_statistics"): Rule(None, tells=True),
@@ -162,6 +256,16 @@ CLOSED_ROUTES = {
     ("GET", "/clickToCall/v1/para"): SARV,
     ("POST", "/api/voice/upload_announcement.php"): VOICE,
     ("GET", "/api/voice/upload_announcement.php"): VOICE,
+    ("POST", "/api/voice/fetch_report.php"): REPORT,
+    ("GET", "/api/voice/fetch_report.php"): REPORT,
+    **{("POST", path): MOR for path in MOR_PATHS},
+    **{("GET", path): replace(MOR, own=405, another=405, tells=False) for path in MOR_PATHS},
+    ("GET", "/api/v2/reports_manager.php"): Rule(MACHINE_CODES, another=404, tells=True, refused=True, wolkvox=True),
+    ("POST", "/api/get_cdr_by_campaign_id"): OF_CAMPAIGN,
+    ("POST", "/api/get_campaign_cdr_statistics"): OF_CAMPAIGN,
+    ("GET", "/v1/campaigns/{campaign_id}/poll"): Rule(
+        None, path=f"/v1/campaigns/{CAMPAIGN_ID}/poll", another=404, tells=True
+    ),
     ("POST", "/v1/announcements"): Rule(None, file=sound("mp3"), own=201, another=201, new=True),
     ("GET", "/v1/announcements"): Rule(None, tells=True),
     ("GET", "/v1/announcements/{name}"): Rule(None, path=PLAYED, another=404, tells=True),
@@ -179,7 +283,11 @@ CLOSED = [route for route in ROUTES if route not in OPEN_ROUTES]
 # A route without a rule is in both: the rule is missed first, and no stranger may be answered there either.
 OF_SARV = [route for route in CLOSED if CLOSED_ROUTES.get(route, SARV).sarv]
 OF_VOICE = [route for route in CLOSED if CLOSED_ROUTES.get(route, VOICE).voice]
-OF_CPAAS = [route for route in CLOSED if route not in OF_VOICE and not CLOSED_ROUTES.get(route, Rule(None)).sarv]
+OF_MOR = [route for route in CLOSED if CLOSED_ROUTES.get(route, MOR).mor]
+OF_WOLKVOX = [route for route in CLOSED if CLOSED_ROUTES.get(route, Rule(None, wolkvox=True)).wolkvox]
+OF_CPAAS = [
+    route for route in CLOSED if route not in CLOSED_ROUTES or route not in (*OF_VOICE, *OF_SARV, *OF_MOR, *OF_WOLKVOX)
+]
 
 
 async def ask(client: Client, route: tuple[str, str], **more: Any) -> tuple[int, str]:
@@ -190,11 +298,22 @@ async def ask(client: Client, route: tuple[str, str], **more: Any) -> tuple[int,
 
 
 @pytest_asyncio.fixture(loop_scope="function", autouse=True)
-async def call_of_account_1(store: Store) -> None:
-    """One ended call and one callback, to be seen by one account only; and what is applied is in the store, too."""
+async def call_of_account_1(store: Store, importer: Importer, database_url: str) -> None:
+    """A call, a callback, lists, a file, a campaign: for one account to see only; and what is applied is kept."""
     await store.apply(applied())
     await written(store, ended(new_call()))
     await store.callbacks.schedule(callback_of(CALLBACK_ID))
+    await store.lists.create("account_1", "contacts", "list", list_id=LIST_ID)
+    await store.lists.create("account_1", "dnd", "list", list_id=DND_ID)
+    (importer.place.folder / "account_1").mkdir()
+    (importer.place.folder / "account_1/contacts.csv").write_text("contact_number\n919910000101\n")
+    await lists(database_url)
+    kept = asdict(campaign_of(CAMPAIGN_ID).settings)
+    await insert(database_url, "campaigns", campaign(starts_at=1688710080.0, settings=kept))
+    await insert(database_url, "contacts", contact(1, "919910000101"))
+    attempts = unique_id(1), unique_id(1, 2)
+    tried = unanswered("BUSY", unique_id=attempts[0], customer_number="919910000101")
+    await insert(database_url, "cdrs", tried, cdr(unique_id=attempts[1], customer_number="919910000101", digits="1"))
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -207,17 +326,15 @@ async def test_every_rule_has_a_route() -> None:
     assert OPEN_ROUTES | CLOSED_ROUTES.keys() == set(ROUTES)
 
 
-@pytest.mark.parametrize("who", STRANGERS)
 @pytest.mark.parametrize("route", OF_CPAAS)
-async def test_no_route_answers_a_stranger(
-    client: Client, switch: SwitchDouble, route: tuple[str, str], who: str
-) -> None:
-    status, text = await ask(client, route, **CLOSED_ROUTES[route].asked, headers=STRANGERS[who])
-    assert status == 401
-    assert "account or auth is missing or wrong" in text
-    assert REQUEST_ID not in text
-    assert CALLBACK_ID not in text
-    assert switch.started == []
+async def test_no_route_answers_a_stranger(client: Client, switch: SwitchDouble, route: tuple[str, str]) -> None:
+    for who, headers in STRANGERS.items():
+        status, text = await ask(client, route, **CLOSED_ROUTES[route].asked, headers=headers)
+        assert (status, switch.started) == (401, []), who
+        assert "account or auth is missing or wrong" in text, who
+        assert REQUEST_ID not in text, who
+        assert CALLBACK_ID not in text, who
+        assert CAMPAIGN_ID not in text, who
 
 
 @pytest.mark.parametrize("who", SARV_STRANGERS)
@@ -242,6 +359,25 @@ async def test_no_route_of_sarvs_voice_api_answers_a_stranger(client: Client, ro
     reply = await client.request(*route, params=asked, headers=RIGHT)
     assert reply.status == 200
     assert await reply.json() == {"status": "error", "code": code, "desc": VOICE_TEXTS[code]}
+
+
+@pytest.mark.parametrize("who", MOR_STRANGERS)
+@pytest.mark.parametrize("route", OF_MOR)
+async def test_no_route_of_mor_answers_a_stranger(client: Client, route: tuple[str, str], who: str) -> None:
+    proof, text = MOR_STRANGERS[who]
+    asked = {**(CLOSED_ROUTES[route].body or {}), **proof}
+    reply = await client.request(*route, params=asked, headers=RIGHT)
+    assert reply.status == 200
+    assert f"<page><status><error>{text}</error></status></page>" in await reply.text()
+
+
+@pytest.mark.parametrize("who", WOLKVOX_STRANGERS)
+@pytest.mark.parametrize("route", OF_WOLKVOX)
+async def test_no_route_of_wolkvox_answers_a_stranger(client: Client, route: tuple[str, str], who: str) -> None:
+    headers = {**RIGHT, "wolkvox-token": WOLKVOX_STRANGERS[who]}
+    reply = await client.request(*route, params=CLOSED_ROUTES[route].body, headers=headers)
+    found = await reply.json()
+    assert (reply.status, found["code"], found["data"]) == (401, 401, [])
 
 
 @pytest.mark.parametrize("route", OF_SARV)
@@ -269,7 +405,7 @@ async def test_no_route_shows_an_account_what_is_anothers(client: Client, route:
     _, before = await ask(client, route, **rule.of("account_1"))
     status, text = await ask(client, route, **rule.of("account_2"))
     assert status == rule.another
-    for of_account_1 in (REQUEST_ID, CALLBACK_ID, "919910000101", "account_1"):
+    for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, CAMPAIGN_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
     assert (text != before) == (rule.tells or rule.new)
 
@@ -279,7 +415,7 @@ async def test_an_open_route_tells_nothing_of_any_account(client: Client, route:
     reply = await client.request(*route, headers=STRANGERS["none"])
     text = await reply.text()
     assert reply.status == 200
-    for of_account_1 in (REQUEST_ID, CALLBACK_ID, "919910000101", "account_1"):
+    for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, CAMPAIGN_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
 
 

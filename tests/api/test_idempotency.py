@@ -511,7 +511,8 @@ async def test_a_request_that_can_not_dial_takes_no_key(engine: Engine) -> None:
         assert reply.status == 200
 
 
-DIALLING = [("POST", path) for path in ("/api/click2call", "/api/outbound_call", "/api/callback")]
+PATHS = ("/api/click2call", "/api/outbound_call", "/api/callback", "/api/create_campaign")
+DIALLING = [("POST", path) for path in PATHS]
 
 
 @pytest.mark.parametrize("operation", [each for d in DIALECTS for each in d.operations], ids=lambda each: each.path)

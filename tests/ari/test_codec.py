@@ -13,6 +13,7 @@ from engine.ari.codec import decode, encode, variables
 from engine.ari.operations import OPERATIONS
 from engine.core import commands as c
 from engine.core import events as e
+from engine.core.amd import Amd
 
 CHANNEL = {"id": "n1-57362de4f0.b1", "state": "Up", "creationtime": "2023-07-07T06:08:09.000+0000"}
 AT = "2023-07-07T06:08:16.250+0000"
@@ -111,6 +112,9 @@ NICKNAMES = {
     ("channels", "ringStop"),
     ("channels", "startMoh"),
     ("channels", "stopMoh"),
+    ("channels", "snoopChannelWithId"),
+    ("channels", "setChannelVars"),
+    ("channels", "continueInDialplan"),
     ("playbacks", "stop"),
     ("bridges", "playWithId"),
     ("channels", "playWithId"),
@@ -153,7 +157,13 @@ def test_no_command_is_sent_that_could_set_another_variable() -> None:
         if isinstance(kind, type) and issubclass(kind, c.Command) and kind not in (c.Command, c.LegCommand):
             sample = {"leg": "a1", "legs": ("a1",), "bridge": 1, "cause": 16, "ring_seconds": 1, "life_seconds": 1}
             sample |= {"playback": 1, "times": 2, "targets": (0,), "every": False, "since": 0.0, "seconds": 60}
-            texts = {"media": "sound:beep", "side": "agent", "number": "919910000202", "agent_id": "201"}
+            texts: dict[str, object] = {
+                "media": "sound:beep",
+                "side": "agent",
+                "number": "919910000202",
+                "agent_id": "201",
+            }
+            texts["amd"] = Amd()
             texts |= {"tone": "busy", "endpoint": "PJSIP/101", "caller_id": "15168148111", "account_id": "account_1"}
             known = {field.name for field in dataclasses.fields(kind)}
             command = kind(**{name: value for name, value in (sample | texts).items() if name in known})
@@ -167,9 +177,7 @@ UNUSED = {
     "originate",
     "originateWithId",
     "setChannelVar",
-    "setChannelVars",
     "setGlobalVar",
-    "continueInDialplan",
     "move",
     "redirect",
     "externalMedia",
@@ -177,6 +185,8 @@ UNUSED = {
     "loadModule",
     "reloadModule",
 }
+# Those that only copies of what a party says are put through, by the codec.
+OF_COPIES = {"setChannelVars", "continueInDialplan", "snoopChannelWithId"}
 
 
 def test_nothing_else_in_the_engine_could_dial_or_set_a_variable() -> None:
@@ -188,5 +198,59 @@ def test_nothing_else_in_the_engine_could_dial_or_set_a_variable() -> None:
         names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         names |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
         assert not names & UNUSED, path
+        assert path.name == "codec.py" or not names & OF_COPIES, path
     known = {nickname for resource in OPERATIONS.values() for nickname in resource}
-    assert known >= UNUSED
+    assert known >= UNUSED | OF_COPIES
+
+
+SNOOP = CHANNEL | {"id": "n1-57362de4f0.b1.amd"}
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        ({"type": "StasisStart", "args": []}, e.Snooped(leg="b1", at=EPOCH)),
+        (
+            {"type": "StasisStart", "args": ["amd", "MACHINE", "LONGGREETING-2500-2500"]},
+            e.AmdHeard(leg="b1", at=EPOCH, status="MACHINE", cause="LONGGREETING-2500-2500"),
+        ),
+        ({"type": "StasisStart", "args": ["amd", "HUMAN\n", "X"]}, e.AmdHeard(leg="b1", at=EPOCH, status="", cause="")),
+        ({"type": "StasisStart", "args": ["amd", "HANGUP"]}, e.AmdHeard(leg="b1", at=EPOCH, status="HANGUP", cause="")),
+        ({"type": "ChannelTalkingStarted"}, e.Talked(leg="b1", at=EPOCH)),
+        ({"type": "ChannelTalkingFinished", "duration": 900}, e.FellSilent(leg="b1", at=EPOCH)),
+        ({"type": "ChannelDestroyed", "cause": 16}, e.SnoopEnded(leg="b1", at=EPOCH)),
+        ({"type": "ChannelStateChange"}, None),
+        ({"type": "ChannelDtmfReceived", "digit": "1"}, None),
+    ],
+)
+def test_what_a_copy_of_a_partys_sound_tells_is_never_taken_for_the_legs_own(
+    message: dict[str, Any], event: e.Event | None
+) -> None:
+    told = decode({"timestamp": AT, "channel": SNOOP, **message}, node="n1")
+    assert told == (event and ("57362de4f0", event))
+
+
+def test_a_copy_is_made_tuned_and_put_through_amd_and_the_leg_is_left_alone() -> None:
+    copy = "n1-57362de4f0.b1.amd"
+    orders = (c.Snoop(leg="b1"), c.TuneAmd(leg="b1", amd=Amd()), c.Detect(leg="b1"), c.Listen(leg="b1"))
+    done = [encode(order, node="n1", call_id="57362de4f0", app="legwork-n1")[1:] for order in orders]
+    assert done == [
+        (
+            "snoopChannelWithId",
+            {"channelId": "n1-57362de4f0.b1", "snoopId": copy, "spy": "in", "app": "legwork-n1"},
+        ),
+        (
+            "setChannelVars",
+            {
+                "channelId": copy,
+                "variables": {"LEGWORK_AMD": "3000,2500,700,5000,120,50,5,256,5000", "LEGWORK_APP": "legwork-n1"},
+            },
+        ),
+        ("continueInDialplan", {"channelId": copy, "context": "legwork-amd", "extension": "s", "priority": 1}),
+        ("setChannelVars", {"channelId": copy, "variables": {"TALK_DETECT(set)": "1200,256"}}),
+    ]
+
+
+def test_thresholds_that_are_no_numbers_never_get_to_asterisk() -> None:
+    with pytest.raises(ValueError, match="LEGWORK_AMD"):
+        encode(c.TuneAmd(leg="b1", amd=Amd(greeting=-1)), node="n1", call_id="57362de4f0", app="legwork-n1")

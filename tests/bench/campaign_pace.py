@@ -11,31 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 import orjson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.bench.lab import Lab, say
 from tests.bench.main import run
 from tests.bench.report import verdict
+from tests.live.wire import Wire
 
 LEAST_SHARE = 0.95
 CONTACTS_AT_ONCE = 200
 MORE = 1.2  # so many times the contacts that can be called: there is always work
 BEGIN_SECONDS = 30.0
+END_SECONDS = 2.0  # nobody is to be invited any more
 
 DESCRIPTION = """
-Has the lab carry out a campaign to numbers of one row of the carrier, stops it after so long, and reads off the legs
-when each was dialled: the most in any rolling 60 seconds, and the rate reached between the first and the last.
+Has the lab carry out a campaign to numbers of one row of the carrier, stops it after so long, and reads off the
+wire when each was invited: the most in any rolling 60 seconds, and the rate reached between the first and the last.
 """
 EPILOG = "Exit code: 0, or 1 if any 60 seconds held more calls than allowed, or the rate was below 95 % of it."
-
-STARTS = """
-SELECT extract(epoch FROM legs.dialed_at)::double precision AS at
-FROM legs JOIN calls USING (call_id)
-WHERE calls.request #>> '{campaign,campaign_id}' = $1 AND legs.dialed_at IS NOT NULL
-ORDER BY legs.dialed_at
-"""
 
 
 def main() -> None:
@@ -46,31 +40,41 @@ def main() -> None:
 
 
 async def measure(lab: Lab, *, per_minute: int, minutes: float, row: int) -> list[float]:
-    """When each call of such a campaign was dialled."""
-    async with lab.api() as api:
-        count = min(1000, round(MORE * per_minute * minutes) + 1)
-        list_id = await contacts(api, count=count, row=row)
-        campaign_id = await campaign(api, list_id, per_minute=per_minute)
-        say(f"campaign {campaign_id}: {per_minute} a minute for {minutes:g} minutes, {count} contacts")
-        postgres = await asyncpg.connect(lab["DATABASE_URL"])
-        try:
+    """When each call of such a campaign was invited."""
+    wire = Wire.open()
+    try:
+        async with lab.api() as api:
+            numbers = [f"9199100{each:03}{row:02}" for each in range(min(1000, round(MORE * per_minute * minutes) + 1))]
+            list_id = await contacts(api, numbers)
+            campaign_id = await campaign(api, list_id, per_minute=per_minute)
+            say(f"campaign {campaign_id}: {per_minute} a minute for {minutes:g} minutes, {len(numbers)} contacts")
             last = time.monotonic() + BEGIN_SECONDS
-            while not await postgres.fetch(STARTS, campaign_id) and time.monotonic() < last:
+            while not invited(wire, numbers) and time.monotonic() < last:
                 await asyncio.sleep(0.2)
             await asyncio.sleep(60 * minutes)
             await ask(api, "/api/stop_campaign", campaign_id=campaign_id)
-            await asyncio.sleep(2)  # the last ones' legs are written
-            return [each["at"] for each in await postgres.fetch(STARTS, campaign_id)]
-        finally:
-            await postgres.close()
+            await asyncio.sleep(END_SECONDS)
+            return invited(wire, numbers)
+    finally:
+        wire.close()
 
 
-async def contacts(api: aiohttp.ClientSession, *, count: int, row: int) -> str:
-    """The id of a new list of so many numbers of that row."""
+def invited(wire: Wire, numbers: list[str]) -> list[float]:
+    """When each of these was invited; one that was invited again is told of twice."""
+    lines = {f"INVITE sip:{number}" for number in numbers}
+    seen = {
+        message.headers["call-id"]: message.at
+        for message in reversed(wire.messages)
+        if message.first_line.partition("@")[0] in lines
+    }
+    return sorted(seen.values())
+
+
+async def contacts(api: aiohttp.ClientSession, numbers: list[str]) -> str:
+    """The id of a new list of them."""
     name = f"pace {secrets.token_hex(4)}"
     list_id = str((await ask(api, "/api/create_campaign_list", list_name=name))["list_id"])
-    numbers = [f"9199100{each:03}{row:02}" for each in range(count)]
-    for first in range(0, count, CONTACTS_AT_ONCE):
+    for first in range(0, len(numbers), CONTACTS_AT_ONCE):
         some = [
             {"contact_name": "pace", "contact_number": each, "contact_fields": {"field1": "one"}}
             for each in numbers[first : first + CONTACTS_AT_ONCE]

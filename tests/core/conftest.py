@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.call import Call
 from engine.core.flows import FLOWS
-from engine.core.request import CallRequest, Party, Speech, Target
+from engine.core.request import CallRequest, CampaignAttempt, Party, Speech, Target
 
 CALLER_ID = "15168148111"
 
@@ -37,6 +37,23 @@ def otp_of(customer: Party = CUSTOMER, *, seconds: float = 4.0, times: int = 1) 
     """A request to speak to that party."""
     speech = Speech(media="sound:/run/legwork/speech", seconds=seconds, times=times)
     return CallRequest(account_id="account_1", kind="otp", customer=customer, speech=speech, max_talk_seconds=60)
+
+
+def campaign_of(customer: Party = CUSTOMER, **more: Any) -> CallRequest:
+    """A campaign's attempt to reach that party."""
+    attempt = CampaignAttempt(
+        campaign_id="CM57362de4f0",
+        campaign_type=1,
+        list_id="LS57362de4f0",
+        position=7,
+        attempt=1,
+        max_retries=0,
+        retry_seconds=60,
+        retry_on=(),
+    )
+    return CallRequest(
+        account_id="account_1", kind="campaign", customer=customer, max_talk_seconds=600, campaign=attempt, **more
+    )
 
 
 def call_of(request: CallRequest) -> Call:

@@ -8,12 +8,17 @@ import orjson
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.call import Call
+from engine.core.ids import snoop
 from engine.core.permit import Verdict
 from engine.core.reconcile import reconcile
 from engine.core.rows import call_row, leg_rows, restore
 
 STEPS = 2000
 STOPPED = Verdict(False, "stopped", "dialling is stopped for every account")
+VERDICTS = (
+    *(("HUMAN", "HUMAN-720-700"), ("MACHINE", "LONGGREETING-2500-2500"), ("MACHINE", "INITIALSILENCE-3000-3000")),
+    *(("NOTSURE", "TOOLONG-5000"), ("HANGUP", "")),
+)
 CAUSES = ((17, 486), (34, 503), (1, 404), (21, 603), (19, 480), (38, 500), (16, None), (0, None))
 
 
@@ -33,6 +38,8 @@ class Life:
         self.muted: set[str] = set()
         self.together: list[tuple[str, ...]] = []  # who was put into the bridge with whom
         self.played: set[tuple[str, int]] = set()
+        self.snoops: set[str] = set()  # whose party is listened to
+        self.snooped: set[str] = set()
         self._save()
 
     def run(self) -> None:
@@ -65,9 +72,13 @@ class Life:
         if state == "Down" or self.random.random() < 0.4:
             return
         if state == "Up":
-            act = self.random.choice(
+            acts: tuple[str, ...] = (
                 ("press", "end", "finish", "finish") if self.call.request.speech else ("press", "end")
             )
+            acts = ("press", "press", "end", *["finish"] * 7) if self.call.request.campaign else acts
+            act = self.random.choice(acts)
+            if leg in self.snoops and self.random.random() < 0.5:
+                act = self.random.choice(("verdict", "verdict", "talk", "fall silent", "lose"))
         else:
             act = self.random.choice(("ring", "progress", "answer", "end"))
         if act == "ring":
@@ -81,15 +92,24 @@ class Life:
         elif act == "finish":
             self._finish(leg)
         elif act == "press":
-            self._tell(e.Pressed(leg=leg, at=self.now, digit="5"))
+            digit = self.random.choice("1259") if self.call.request.ivr else "5"
+            self._tell(e.Pressed(leg=leg, at=self.now, digit=digit))
+        elif act == "verdict":
+            status, cause = self.random.choice(VERDICTS)
+            self._tell(e.AmdHeard(leg=leg, at=self.now, status=status, cause=cause))
+        elif act in ("talk", "fall silent"):
+            self._tell(e.Talked(leg=leg, at=self.now) if act == "talk" else e.FellSilent(leg=leg, at=self.now))
+        elif act == "lose":
+            self._end_snoop(leg)
         else:
             self._end(leg, *self.random.choice(CAUSES))
 
     def _finish(self, leg: str) -> None:
         """What is played to it comes to its end, or is cut short."""
         playing = [playback for each, playback in self.played if each == leg]
-        if playing and (speech := self.call.request.speech):
-            self.now += self.random.choice((speech.seconds, speech.seconds, 0.0))
+        if playing:
+            seconds = self.call.request.speech.seconds if self.call.request.speech else 2.0
+            self.now += self.random.choice((seconds, seconds, 0.0))
             self._tell(e.Played(leg=leg, playback=max(playing), at=self.now))
 
     def _event(self) -> None:
@@ -125,7 +145,8 @@ class Life:
         self.events.clear()
         row, legs = self.saved
         self.call = restore(row, legs, flow=self.call.flow, now=self.now)
-        for event in reconcile(self.call, self.channels, at=self.now, seen_at=self.now):
+        there = self.channels | {snoop(leg): "Up" for leg in self.snoops}
+        for event in reconcile(self.call, there, at=self.now, seen_at=self.now):
             self._note(event)
 
     # -- what the call orders --------------------------------------------------------------
@@ -191,6 +212,18 @@ class Life:
                 self.played.add((leg, playback))
                 if self.random.random() < 0.1:
                     self._tell(e.Played(leg=leg, playback=playback, at=self.now))
+            case c.Snoop(leg=leg):
+                assert leg not in self.snooped, "no id is used twice"
+                self.snooped.add(leg)
+                if self.random.random() < 0.1:
+                    self._note(e.Refused(at=self.now, command=command, status=500))
+                else:
+                    self.snoops.add(leg)
+                    self._tell(e.Snooped(leg=leg, at=self.now))
+            case c.TuneAmd(leg=leg) | c.Detect(leg=leg) | c.Listen(leg=leg) if leg not in self.snoops:
+                self._note(e.Refused(at=self.now, command=command, status=404))
+            case c.StopSnoop(leg=leg) if leg in self.snoops:
+                self._end_snoop(leg)
             case c.Mute(leg=leg):
                 self.muted.add(leg)
             case c.Unmute(leg=leg):
@@ -205,8 +238,14 @@ class Life:
 
     # -- how it is told --------------------------------------------------------------------
 
+    def _end_snoop(self, leg: str) -> None:
+        self.snoops.discard(leg)
+        self._tell(e.SnoopEnded(leg=leg, at=self.now))
+
     def _end(self, leg: str, cause: int, sip_code: int | None) -> None:
         del self.channels[leg]
+        if leg in self.snoops:
+            self._end_snoop(leg)
         self._tell(e.Ended(leg=leg, at=self.now, cause=cause, sip_code=sip_code))
 
     def _tell(self, event: e.Event) -> None:

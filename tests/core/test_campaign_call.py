@@ -1,156 +1,375 @@
-"""A campaign's attempt: what is said, to whom, what follows, and why nobody is rung."""
+"""A campaign's call as tables: who answered, what is said, and what comes after."""
 
-from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
 import pytest
 
-from engine.core import campaign as campaigns
-from engine.core.account import Agent, Announcement
+from engine.core import commands as c
+from engine.core import events as e
 from engine.core.amd import Amd
-from engine.core.campaign import Lead, Settings
-from engine.core.campaign_call import impossible, parts, refused, request, unrung
-from engine.core.causes import Disposition
-from engine.core.cdr import cdr
+from engine.core.call import Call
+from engine.core.cdr import Cdr, cdr
+from engine.core.hearing import judge
 from engine.core.ivr import Choice, Ivr, Prompt, Step
-from engine.core.refusal import InvalidRequest
-from engine.core.request import Limits, Speech
-from engine.core.speech import Manner, Pause, Text
-from tests.core.test_request import ACCOUNT, ROUTES
-from tests.services.campaign_rig import campaign_of
+from engine.core.reach import life_seconds
+from engine.core.request import AROUND_SPEECH_SECONDS, Alert, Party, Speech, Target
+from engine.core.rows import call_row, leg_rows, restore
+from tests.core.conftest import CALLER_ID, call_of, campaign_of, party_of
 
-LIMITS = Limits(ring_seconds=30, max_talk_seconds=7200)
-LEAD = Lead(campaign_id="CM00000001", position=7, number="919910000007", name="Asha", fields={"field1": "42"})
-STEP = Step(
-    name="first",
-    prompt=Prompt(text="Press nine."),
-    keys={"9": Choice(then="transfer", to="group:301")},
-    otherwise=Choice(then="transfer", to="endpoint:bot"),
+KEPT = c.SaveIntent(legs=())
+HANGUP = c.Hangup(leg="b1", cause=16)
+STOP = c.StopSnoop(leg="b1")
+SPEECH = Speech(media="sound:/run/legwork/speech", seconds=4.0, times=1)
+IVR = Ivr(
+    ivr_id="survey",
+    steps=(Step(name="q", prompt=Prompt(media="sound:/m/q", seconds=1.0), keys={"1": Choice(then="next")}),),
 )
-RICH = replace(
-    ACCOUNT,
-    announcements={"offer": Announcement(media="sound:/srv/offer", seconds=3.0)},
-    agents={"201": Agent(agent_id="201", number="919910000201")},
-    groups={"301": ("201",)},
-    endpoints={"bot": "PJSIP/bot"},
-    ivrs={"poll": Ivr(ivr_id="poll", steps=(STEP,))},
-    default_ivr="poll",
-)
+AGENTS = {"group:301": party_of("919910000101"), "agent:201": party_of("919910000102")}
 
 
-def settings_of(**more: Any) -> Settings:
-    return Settings(**{"campaign_type": 0, "caller_id": "15168148111", **more})
+def play(number: int, media: str = SPEECH.media) -> c.Play:
+    return c.Play(leg="b1", media=media, playback=number, times=1)
 
 
-def asked(**more: Any) -> Any:
-    return request(campaign_of(settings=settings_of(**more)), LEAD, RICH, routes=ROUTES, limits=LIMITS)
+def answered(**more: Any) -> tuple[Call, list[c.Command]]:
+    """A call that was answered at 110, and what followed."""
+    call = call_of(campaign_of(**more))
+    call.start(100.0)
+    call.note(e.Created(leg="b1", at=101))
+    return call, call.note(e.Answered(leg="b1", at=110))
 
 
-def test_settings_come_back_from_json_as_they_were() -> None:
-    made = settings_of(text="Hi", manner=Manner(rate="slow"), amd=Amd(on_machine="beep"), retry_on=("BUSY",))
-    assert campaigns.settings(orjson.loads(orjson.dumps(asdict(made)))) == made
-    assert campaigns.settings(orjson.loads(orjson.dumps(asdict(settings_of())))) == settings_of()
+def detecting(**more: Any) -> Call:
+    """One that is listened to since 110.1."""
+    amd = more.pop("amd", Amd())
+    call, orders = answered(amd=amd, speech=more.pop("speech", SPEECH), **more)
+    assert orders == [KEPT, c.Snoop(leg="b1")]
+    assert call.note(e.Snooped(leg="b1", at=110.1)) == [c.TuneAmd(leg="b1", amd=amd), c.Detect(leg="b1")]
+    return call
 
 
-def test_an_attempt_reaches_the_contact_and_knows_which_it_is() -> None:
-    made = request(
-        campaign_of(settings=settings_of(text="Hi", max_retries=2, amd=Amd())),
-        replace(LEAD, attempts=1),
-        RICH,
-        routes=ROUTES,
-        limits=LIMITS,
-        speech=Speech(media="sound:/x", seconds=4.0, times=2),
-    )
-    assert (made.kind, made.agent, made.connect_to, made.choices) == ("campaign", None, "", {})
-    assert made.customer.targets[0].endpoints == ("PJSIP/919910000007@carrier",)
-    assert made.campaign is not None
-    assert made.campaign.unique_id == "CM00000001_LS00000001_7-u2"
-    assert made.max_talk_seconds == 2 * (4 + 5) + 60  # a machine may greet for long
+def verdict(call: Call, status: str, cause: str, at: float = 113.0) -> list[c.Command]:
+    return call.note(e.AmdHeard(leg="b1", at=at, status=status, cause=cause))
 
 
-@pytest.mark.parametrize(
-    ("connect_to", "choices", "then"),
-    [
-        ("group:301", {"group:301"}, "group:301"),
-        ("endpoint:bot", {"endpoint:bot"}, "endpoint:bot"),
-        ("extension:101", {"extension:101"}, "extension:101"),
-    ],
-)
-def test_who_answers_is_connected_to_whom_the_campaign_names(connect_to: str, choices: set[str], then: str) -> None:
-    made = asked(campaign_type=1, connect_to=connect_to)
-    assert (set(made.choices), made.connect_to, made.max_talk_seconds) == (choices, then, 7200)
-    assert made.choices[then].caller_id == "15168148111"
+def passed(call: Call, at: float) -> list[c.Command]:
+    return [order for event in call.due(at) for order in call.note(event)]
 
 
-def test_an_ivr_brings_all_with_it_that_it_may_transfer_to() -> None:
-    """apis.md E5: "default = the account's `default_ivr`"."""
-    campaign = campaign_of(settings=settings_of(campaign_type=1))
-    made = request(campaign, LEAD, RICH, routes=ROUTES, limits=LIMITS, ivr=RICH.ivrs["poll"])
-    assert (set(made.choices), made.connect_to) == ({"group:301", "endpoint:bot"}, "")
-    assert made.ivr is not None
-
-
-def test_a_text_is_said_with_the_contacts_fields_after_a_moment() -> None:
-    campaign = campaign_of(settings=settings_of(text="{contact_name}: {field1}!"))
-    assert parts(campaign, LEAD) == (Pause(0.5), Text("Asha: 42!"))
-    long = replace(LEAD, fields={"field1": "a\x00b\n" + "x" * 500})
-    (_, said) = parts(campaign, long)
-    assert isinstance(said, Text)
-    assert said.text == "Asha: a b " + "x" * 196 + "!"
-
-
-@pytest.mark.parametrize("fields", [{}, {"field1": " \t"}, {"field2": "1"}])
-def test_a_field_without_a_value_is_told(fields: dict[str, str]) -> None:
-    with pytest.raises(InvalidRequest):
-        parts(campaign_of(settings=settings_of(text="{field1}")), replace(LEAD, fields=fields))
-
-
-@pytest.mark.parametrize(
-    ("number", "reason"),
-    [
-        ("919910000007", ""),
-        ("101", ""),
-        ("919910000008", "dnd"),
-        ("18764567890", "region"),
-        ("881612345678", "premium"),
-        ("91123", "number"),
-    ],
-)
-def test_the_permit_says_why_a_contact_is_not_called(number: str, reason: str) -> None:
-    account = replace(RICH, dnd_numbers=frozenset({"919910000008"}))
-    campaign = campaign_of(settings=settings_of(announcement="offer"))
-    assert refused(campaign, replace(LEAD, number=number), account, routes=ROUTES, now=0.0) == reason
-
-
-@pytest.mark.parametrize(
-    ("settings", "why"),
-    [
-        ({"announcement": "offer"}, ""),
-        ({"announcement": "x"}, "announcement x"),
-        ({"campaign_type": 1, "connect_to": "ivr:x"}, "ivr:x"),
-        ({"campaign_type": 1, "connect_to": "agent:9"}, "agent:9"),
-        ({"caller_id": "919910000001"}, "this account does not own"),
-    ],
-)
-def test_a_campaign_that_can_not_be_carried_out_says_why(settings: dict[str, Any], why: str) -> None:
-    said = impossible(campaign_of(settings=settings_of(**settings)), RICH, routes=ROUTES, limits=LIMITS)
-    assert said.startswith(why)
-    assert bool(said) == bool(why)
-
-
-@pytest.mark.parametrize(
-    ("reason", "disposition", "is_dnd"),
-    [
-        ("dnd", Disposition.DND, True),
-        ("missing_field", Disposition.CANCEL, False),
-        ("region", Disposition.CANCEL, False),
-    ],
-)
-def test_who_is_not_rung_has_a_row_without_a_call(reason: str, disposition: Disposition, is_dnd: bool) -> None:
-    call = unrung(campaign_of(), LEAD, reason, call_id="0123456789", now=1000.0)
+def ended(call: Call, at: float) -> Cdr:
+    call.note(e.Ended(leg="b1", at=at, cause=16))
     assert call.over
-    row = cdr(call, node="n1")
-    assert (row.disposition, row.is_dnd, row.channel, row.call_date) == (disposition, is_dnd, "", 1000.0)
-    assert (row.created_at, row.answered_at, row.ended_at, row.billsec, row.duration) == (None,) * 5
-    assert (row.unique_id, row.customer_number) == ("CM00000001_LS00000001_7-u1", "919910000007")
+    assert call.deadlines == {}
+    return cdr(call, node="n1")
+
+
+# -- without an ear for machines -----------------------------------------------------------------
+
+
+def test_nothing_is_listened_to_where_nobody_asked_for_it() -> None:
+    _, orders = answered(speech=SPEECH)
+    assert orders == [KEPT, play(1)]
+
+
+@pytest.mark.parametrize(
+    ("more", "after"),
+    [
+        ({}, [HANGUP]),
+        ({"ivr": IVR, "connect_to": "group:301"}, [KEPT, play(2, "sound:/m/q")]),
+        ({"connect_to": "gone"}, [HANGUP]),
+    ],
+)
+def test_what_comes_after_the_speech(more: dict[str, Any], after: list[c.Command]) -> None:
+    call, _ = answered(speech=SPEECH, choices=AGENTS, **more)
+    assert call.note(e.Pressed(leg="b1", at=112, digit="4")) == [], "it is noted, and answers nothing yet"
+    assert call.note(e.Played(leg="b1", playback=1, at=114)) == after
+    record = ended(call, 120)
+    assert (record.digits, record.heard_seconds, record.disposition) == ("4", 4.0, "ANSWER")
+
+
+def test_without_a_speech_it_begins_with_what_comes_after() -> None:
+    _, orders = answered(ivr=IVR)
+    assert orders == [KEPT, play(1, "sound:/m/q")]
+    call, orders = answered(connect_to="group:301", choices=AGENTS)
+    assert [type(order).__name__ for order in orders] == ["StartRing", "SaveIntent", "OpenBridge", "CreateLeg"]
+    assert not call.connected
+
+
+def test_a_customer_that_is_not_reached_is_no_answer() -> None:
+    call = call_of(campaign_of(speech=SPEECH))
+    call.start(100.0)
+    call.note(e.Created(leg="b1", at=101))
+    call.note(e.Ended(leg="b1", at=103, cause=17, sip_code=486))
+    assert call.over
+    record = cdr(call, node="n1")
+    assert (record.disposition, record.unique_id) == ("BUSY", "CM57362de4f0_LS57362de4f0_7-u1")
+    assert (record.amd_status, record.answers) == (None, None)
+
+
+# -- who answered --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "who"),
+    [
+        ("HUMAN", "HUMAN-700-700", "human"),
+        ("MACHINE", "LONGGREETING-2500-2500", "machine"),
+        ("MACHINE", "MAXWORDS-6-5", "machine"),
+        ("MACHINE", "INITIALSILENCE-3000-3000", "silence"),
+        ("NOTSURE", "TOOLONG-5000", "machine"),
+        ("HANGUP", "", "unsure"),
+        ("", "", "unsure"),
+    ],
+)
+def test_whom_asterisks_words_mean(status: str, cause: str, who: str) -> None:
+    assert judge(Amd(), status, cause) == who
+
+
+def test_out_of_time_before_silence_is_told_is_nothing_to_hang_up_for() -> None:
+    assert judge(Amd(total_analysis_time=2500), "NOTSURE", "TOOLONG-2500") == "unsure"
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "who"),
+    [
+        ("HUMAN", "HUMAN-700-700", "human"),
+        ("MACHINE", "INITIALSILENCE-3000-3000", "silence"),
+        ("HANGUP", "", "unsure"),
+    ],
+)
+def test_whoever_is_not_known_to_be_a_machine_is_spoken_to(status: str, cause: str, who: str) -> None:
+    call = detecting()
+    assert verdict(call, status, cause) == [STOP, KEPT, play(1)]
+    assert call.note(e.Played(leg="b1", playback=1, at=117)) == [HANGUP]
+    record = ended(call, 117.1)
+    assert (record.amd_status, record.amd_reason) == (who, cause)
+    assert call.legs["b1"].amd_at == 113.0
+
+
+def test_a_machine_is_hung_up_on() -> None:
+    call = detecting(ivr=IVR)
+    assert verdict(call, "MACHINE", "MAXWORDS-6-5") == [HANGUP]
+    record = ended(call, 113.1)
+    assert (record.disposition, record.amd_status, record.ended_by) == ("ANSWER", "machine", "us")
+    assert (call.release_reason, record.heard_seconds) == ("machine", 0.0)
+
+
+@pytest.mark.parametrize("more", [{"ivr": IVR}, {"connect_to": "group:301", "choices": AGENTS}])
+def test_a_machine_may_be_left_a_message_and_nothing_more(more: dict[str, Any]) -> None:
+    call = detecting(amd=Amd(on_machine="play"), **more)
+    assert verdict(call, "MACHINE", "MAXWORDS-6-5") == [STOP, KEPT, play(1)]
+    assert call.note(e.Played(leg="b1", playback=1, at=117)) == [HANGUP]
+
+
+@pytest.mark.parametrize("on_machine", ["play", "beep"])
+def test_a_machine_to_which_there_is_nothing_to_say_is_hung_up_on(on_machine: Any) -> None:
+    call = detecting(amd=Amd(on_machine=on_machine), speech=None, connect_to="group:301", choices=AGENTS)
+    assert verdict(call, "MACHINE", "MAXWORDS-6-5") == [HANGUP]
+
+
+@pytest.mark.parametrize("status", [500, 404, 409])
+def test_a_copy_that_asterisk_refuses_is_no_verdict_and_no_wait(status: int) -> None:
+    call, _ = answered(amd=Amd(), speech=SPEECH)
+    call.note(e.Refused(command=c.Snoop(leg="b1"), status=status, at=110.1))
+    assert passed(call, 110.1) == [STOP, KEPT, play(1)]
+    assert (call.legs["b1"].amd_status, call.legs["b1"].amd_reason) == ("unsure", "refused")
+
+
+def test_a_copy_that_is_lost_is_no_verdict() -> None:
+    call = detecting()
+    assert call.note(e.SnoopEnded(leg="b1", at=111)) == []
+    assert passed(call, 111.5) == [STOP, KEPT, play(1)]
+    assert (call.legs["b1"].amd_status, call.legs["b1"].amd_reason) == ("unsure", "lost")
+
+
+def test_a_verdict_that_does_not_come_is_waited_for_three_seconds_longer_than_it_takes() -> None:
+    call = detecting()
+    assert passed(call, 118.0) == []
+    assert passed(call, 118.1) == [STOP, KEPT, play(1)]
+    assert verdict(call, "MACHINE", "MAXWORDS-6-5", 119) == [STOP], "too late: it is spoken to"
+    assert ended(call, 120).amd_reason == "no_verdict"
+
+
+def test_a_copy_that_never_comes_is_waited_for_three_seconds() -> None:
+    call, _ = answered(amd=Amd(), speech=SPEECH)
+    assert passed(call, 112.9) == []
+    assert passed(call, 113.0) == [STOP, KEPT, play(1)]
+
+
+def test_who_hangs_up_before_it_is_known_is_not_known() -> None:
+    call = detecting()
+    assert call.note(e.SnoopEnded(leg="b1", at=111)) == [], "the copy goes first"
+    record = ended(call, 111.01)
+    assert (record.amd_status, record.amd_reason, record.ended_by) == ("unsure", "hung_up", "customer")
+
+
+# -- after the beep ------------------------------------------------------------------------------
+
+
+def greeting() -> Call:
+    call = detecting(amd=Amd(on_machine="beep"))
+    assert verdict(call, "MACHINE", "MAXWORDS-6-5") == [c.Listen(leg="b1")]
+    return call
+
+
+def test_the_message_is_left_when_the_greeting_and_its_beep_are_over() -> None:
+    call = greeting()
+    assert call.note(e.Talked(leg="b1", at=113.5)) == []
+    assert passed(call, 120) == []
+    assert call.note(e.FellSilent(leg="b1", at=121)) == [STOP, KEPT, play(1)]
+    assert call.note(e.FellSilent(leg="b1", at=122)) == []
+    assert call.note(e.Played(leg="b1", playback=1, at=125)) == [HANGUP]
+
+
+def test_a_machine_that_says_nothing_more_is_not_waited_for() -> None:
+    assert passed(greeting(), 114.5) == [STOP, KEPT, play(1)]
+
+
+def test_a_greeting_without_an_end_is_waited_for_thirty_seconds() -> None:
+    call = greeting()
+    call.note(e.Talked(leg="b1", at=113.5))
+    assert passed(call, 142.9) == []
+    assert passed(call, 143.0) == [STOP, KEPT, play(1)]
+
+
+def test_a_copy_that_is_lost_tells_of_no_end() -> None:
+    call = greeting()
+    call.note(e.Talked(leg="b1", at=113.5))
+    call.note(e.SnoopEnded(leg="b1", at=115))
+    assert passed(call, 115.5) == [STOP, KEPT, play(1)]
+
+
+def test_after_a_restart_a_greeting_is_waited_for_five_seconds() -> None:
+    call = greeting()
+    call.note(e.Talked(leg="b1", at=113.5))
+    call = again(call, 116)
+    assert call.note(e.TakenBack(at=116)) == []
+    assert passed(call, 120.9) == []
+    assert passed(call, 121.0) == [STOP, KEPT, play(1)]
+
+
+# -- connecting ----------------------------------------------------------------------------------
+
+
+def connecting(**more: Any) -> Call:
+    call, _ = answered(connect_to="group:301", choices=more.pop("choices", AGENTS), **more)
+    return call
+
+
+def test_who_answers_is_bridged_with_the_customer_and_either_one_ends_it() -> None:
+    for leaves, other in (("a1", "b1"), ("b1", "a1")):
+        call = connecting(alerts=(Alert(after_seconds=50, media="sound:beep"),))
+        create = call.legs["a1"]
+        assert (create.number, create.caller_id) == ("919910000101", CALLER_ID)
+        call.note(e.Created(leg="a1", at=110.1))
+        assert call.note(e.Answered(leg="a1", at=115)) == [
+            c.StopRing(leg="b1"),
+            c.AddToBridge(bridge=1, legs=("b1", "a1")),
+        ]
+        assert call.connected
+        assert passed(call, 165) == [KEPT, c.PlayToBridge(bridge=1, media="sound:beep", playback=1)]
+        orders = call.note(e.Ended(leg=leaves, at=170, cause=16))
+        assert orders == [c.Hangup(leg=other, cause=16), c.CloseBridge(bridge=1)]
+        call.note(e.Ended(leg=other, at=170.1, cause=16))
+        record = cdr(call, node="n1")
+        assert (record.disposition, record.dialed_number, record.agent_number) == (
+            "ANSWER",
+            "919910000202",
+            "919910000101",
+        )
+        assert (record.ended_by, record.billsec) == ("agent", 60.1) if leaves == "a1" else ("customer", 60.0)
+
+
+def test_the_agents_leg_shares_the_customers_codecs() -> None:
+    _, orders = answered(connect_to="group:301", choices=AGENTS)
+    assert isinstance(orders[-1], c.CreateLeg)
+    assert (orders[-1].leg, orders[-1].originator) == ("a1", "b1")
+
+
+def test_the_longest_talk_is_the_requests() -> None:
+    call = connecting()
+    call.note(e.Created(leg="a1", at=110.1))
+    call.note(e.Answered(leg="a1", at=115))
+    assert passed(call, 714.9) == []
+    assert [type(order) for order in passed(call, 715)] == [c.Hangup, c.Hangup, c.CloseBridge]
+
+
+def test_when_nobody_can_be_reached_the_customer_hears_so() -> None:
+    call = connecting()
+    call.note(e.Created(leg="a1", at=110.1))
+    assert call.note(e.Ended(leg="a1", at=112, cause=17, sip_code=486)) == [
+        c.StopRing(leg="b1"),
+        c.PlayTone(leg="b1", tone="busy"),
+    ]
+    assert passed(call, 115) == [HANGUP, c.CloseBridge(bridge=1)]
+    record = ended(call, 115.1)
+    assert (record.disposition, record.ended_by, call.release_reason) == ("ANSWER", "us", "agent_not_reached")
+
+
+STAFF = Party(
+    targets=tuple(
+        Target(number=f"91991000010{place}", endpoints=(f"PJSIP/{place}@carrier",), agent_id=str(place))
+        for place in (1, 2)
+    ),
+    ring_seconds=20,
+    caller_id=CALLER_ID,
+    queue_seconds=60,
+)
+
+
+def test_a_free_agent_is_waited_for_with_music() -> None:
+    call, orders = answered(connect_to="group:301", choices={"group:301": STAFF})
+    seek = c.SeekAgent(side="agent", targets=(0, 1), every=False, since=110.0)
+    assert orders == [KEPT, c.OpenBridge(bridge=1), c.StartMusic(leg="b1"), seek]
+    orders = call.note(e.AgentsFree(at=130, side="agent", targets=(1,)))
+    assert [type(order) for order in orders] == [c.StopMusic, c.StartRing, c.SaveIntent, c.CreateLeg]
+    assert call.legs["a1"].agent_id == "2"
+
+
+def test_a_queue_that_takes_too_long_was_answered_all_the_same() -> None:
+    call, _ = answered(connect_to="group:301", choices={"group:301": STAFF})
+    assert passed(call, 170) == [c.StopMusic(leg="b1"), c.PlayTone(leg="b1", tone="busy")]
+    passed(call, 173)
+    assert ended(call, 173.1).disposition == "ANSWER"
+
+
+# -- restarts, and how long a leg may live --------------------------------------------------------
+
+
+def again(call: Call, at: float) -> Call:
+    row, legs = orjson.loads(orjson.dumps((call_row(call, node="n1"), leg_rows(call, node="n1"))))
+    return restore(row, legs, flow=call.flow, now=at)
+
+
+def test_after_a_restart_the_speech_is_said_again_and_the_verdict_stands() -> None:
+    call = detecting()
+    verdict(call, "HUMAN", "HUMAN-700-700")
+    call = again(call, 115)
+    assert call.note(e.TakenBack(at=115)) == [c.StopPlay(leg="b1", playback=1), KEPT, play(2)]
+    call.note(e.Played(leg="b1", playback=2, at=119))
+    assert ended(call, 119.1).amd_status == "human"
+
+
+def test_after_a_restart_a_verdict_is_waited_for_no_longer_than_before() -> None:
+    call = again(detecting(), 112)
+    assert call.note(e.TakenBack(at=112)) == []
+    assert verdict(again(call, 112), "HUMAN", "HUMAN-700-700") == [STOP, KEPT, play(1)]
+    assert passed(call, 118.1) == [STOP, KEPT, play(1)]
+
+
+def test_after_a_restart_an_agent_is_looked_for_again_and_who_waits_hears_something() -> None:
+    call, _ = answered(connect_to="group:301", choices={"group:301": STAFF})
+    call = again(call, 115)
+    assert call.request.agent == STAFF
+    assert call.note(e.TakenBack(at=115)) == [
+        c.StopMusic(leg="b1"),
+        c.StartMusic(leg="b1"),
+        c.SeekAgent(side="agent", targets=(0, 1), every=False, since=110.0),
+    ]
+
+
+def test_asterisks_own_limit_is_behind_all_that_may_happen() -> None:
+    request = campaign_of(speech=SPEECH, amd=Amd(), ivr=IVR, choices={**AGENTS, "staff": STAFF})
+    analysis, beep, speech = 5 + 3 + 3, 30, 4 + AROUND_SPEECH_SECONDS
+    assert life_seconds(request) == 30 + analysis + beep + speech + 900 + (2 * 20 + 60) + 600 + 60

@@ -4,9 +4,13 @@ import os
 from dataclasses import replace
 from random import Random
 
+import pytest
+
+from engine.core.amd import Amd
 from engine.core.cdr import cdr
-from engine.core.request import Alert, CallRequest, Pair, Party, Target
-from tests.core.conftest import CALLER_ID, call_of, otp_of, request_of
+from engine.core.ivr import Choice, Ivr, Prompt, Step, Then
+from engine.core.request import Alert, CallRequest, Pair, Party, Speech, Target
+from tests.core.conftest import CALLER_ID, call_of, campaign_of, otp_of, request_of
 from tests.core.exchange import Life
 
 LIVES = int(os.environ.get("WALK_LIVES", "5000"))
@@ -18,6 +22,8 @@ def request(random: Random) -> CallRequest:
     if random.random() < 0.25:
         customer = party(random, "91991000020", of_agents=False)
         return otp_of(customer, seconds=random.choice((0.8, 5.0)), times=random.choice((1, 1, 3)))
+    if random.random() < 0.5:
+        return campaign(random)
     return replace(
         request_of(agent=party(random, "91991000010"), customer=party(random, "91991000020")),
         ring_tone=random.choice(("", "", "sound:/x/y")),
@@ -26,6 +32,50 @@ def request(random: Random) -> CallRequest:
         ),
         pair=random.choice((None, Pair(number="919910000202", seconds=60))),
         max_talk_seconds=random.choice((10, 7200)),
+    )
+
+
+def campaign(random: Random) -> CallRequest:
+    """A campaign's attempt of any kind."""
+    speech = Speech(media="sound:/run/legwork/speech", seconds=random.choice((0.8, 5.0)), times=random.choice((1, 3)))
+    choices = {name: party(random, f"9199100{place}10") for place, name in enumerate(("agent:1", "group:1"))}
+    return campaign_of(
+        party(random, "91991000020", of_agents=False),
+        speech=random.choice((None, speech, speech)),
+        amd=random.choice((None, Amd(on_machine=random.choice(("hangup", "play", "beep"))))),
+        ivr=random.choice((None, ivr(random))),
+        choices=choices,
+        connect_to=random.choice(("", *choices)),
+        ring_tone=random.choice(("", "", "sound:/x/y")),
+        alerts=(Alert(after_seconds=random.randint(1, 9), media="sound:beep"),),
+    )
+
+
+def ivr(random: Random) -> Ivr:
+    """Questions whose keys lead anywhere."""
+    names = [f"q{place}" for place in range(random.randint(1, 3))]
+    kinds: tuple[Then, ...] = ("next", "next", "go_to", "repeat", "transfer", "hang_up")
+
+    def choice() -> Choice:
+        then = random.choice(kinds)
+        to = random.choice(names) if then == "go_to" else random.choice(("agent:1", "group:1", "agent:gone"))
+        return Choice(then=then, to=to, answer=random.choice((None, "yes", "no")))
+
+    prompt = Prompt(media="sound:/run/legwork/prompt", seconds=2.0)
+    return Ivr(
+        ivr_id="survey",
+        steps=tuple(
+            Step(
+                name=name,
+                prompt=prompt,
+                keys={key: choice() for key in random.sample("125", random.randint(0, 3))},
+                timeout_seconds=random.choice((0.5, 5.0)),
+                times=random.randint(1, 3),
+                wrong=random.choice((None, prompt)),
+                otherwise=choice(),
+            )
+            for name in names
+        ),
     )
 
 
@@ -50,9 +100,11 @@ def party(random: Random, number: str, *, of_agents: bool | None = None) -> Part
     )
 
 
+@pytest.mark.timeout(60 + LIVES / 100)  # a hundred thousand take a minute on a quiet core
 def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
     outcomes: dict[str, int] = {}
-    spoken = 0
+    spoken, asked, met = 0, 0, 0
+    verdicts: set[str | None] = set()
     for seed in range(LIVES):
         random = Random(seed)
         life = Life(call_of(request(random)), random)
@@ -63,6 +115,7 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
         assert life.times_over == 1, where
         assert life.channels == {}, where
         assert life.bridges == set(), where
+        assert life.snoops == set(), where
         assert call.deadlines == {}, where
         record = cdr(call, node="n1")
         if call.request.speech is not None:
@@ -81,6 +134,18 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
                 tried = [leg for leg in legs if leg.target == place]
                 assert len(tried) <= (1 + party.retries) * len(target.endpoints) + cut_off, where
             assert sum(leg.answered_at is not None for leg in legs) <= 1, where
+        if call.request.campaign:
+            verdicts.add(record.amd_status)
+            asked += bool(record.answers)
+            met += call.bridged_at is not None
+            if call.talker("customer") is not None:
+                assert record.disposition == "ANSWER", where
+            if any(leg.amd_status == "machine" for leg in call.legs.values()):
+                assert call.visit is None, where
+                assert not call.connecting, where
         outcomes[record.disposition] = outcomes.get(record.disposition, 0) + 1
     assert outcomes.keys() >= {"ANSWER", "NOANSWER", "BUSY", "CONGESTION", "CHANUNAVAIL", "CANCEL"}, outcomes
     assert spoken > LIVES / 100
+    assert asked > LIVES / 200
+    assert met > LIVES / 500
+    assert verdicts == {None, "human", "machine", "silence", "unsure"}

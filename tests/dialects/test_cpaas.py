@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.api.dialect import Surroundings
-from engine.api.dialects import cpaas
+from engine.api.dialects import cpaas, cpaas_cdrs
 from engine.core.account import Route
 from engine.core.asks import CdrByRequestId, CdrsByDate, StartCall
 from engine.core.refusal import InvalidRequest, Refusal
@@ -46,9 +46,21 @@ def test_routes_and_methods_are_the_documents() -> None:
         ("POST", "/api/callback"),
         ("PATCH", "/api/callback"),
         ("DELETE", "/api/callback"),
+        ("POST", "/api/create_campaign_list"),
+        ("POST", "/api/add_contact_to_list"),
+        ("POST", "/api/import_broadcast_contacts_csv"),
+        ("POST", "/api/create_campaign_dnd_list"),
+        ("POST", "/api/add_dnd_contact_to_list"),
+        ("POST", "/api/import_dnd_contacts_csv"),
+        ("POST", "/api/create_campaign"),
+        ("POST", "/api/stop_campaign"),
+        ("POST", "/stop_campaign"),
+        ("GET", "/api/get_campaign_details"),
         ("POST", "/api/get_cdr_by_request_id"),
         ("POST", "/api/get_cdr_by_date"),
+        ("POST", "/api/get_cdr_by_campaign_id"),
         ("GET", "/api/get_cdr_statistics"),
+        ("POST", "/api/get_campaign_cdr_statistics"),
         ("GET", "/api/get_live_call_statistics"),
     ]
 
@@ -140,10 +152,10 @@ def test_whatever_is_sent_is_a_call_or_a_named_refusal(body: dict[str, Any]) -> 
 
 
 def test_a_request_id_is_checked_before_it_is_looked_up() -> None:
-    assert cpaas.parse_cdr_by_request_id({"request_id": " 91da7c083f "}, AROUND) == CdrByRequestId("91da7c083f")
+    assert cpaas_cdrs.parse_by_request_id({"request_id": " 91da7c083f "}, AROUND) == CdrByRequestId("91da7c083f")
     for wrong in ("", "x" * 65, "91da7c083f'--", "../etc", "٩١"):
         with pytest.raises(InvalidRequest):
-            cpaas.parse_cdr_by_request_id({"request_id": wrong}, AROUND)
+            cpaas_cdrs.parse_by_request_id({"request_id": wrong}, AROUND)
 
 
 ROW = {
@@ -179,15 +191,15 @@ def test_a_cdr_is_the_documents_to_the_letter_with_legs_beside_it() -> None:
 
 def test_what_never_happened_is_the_1970_epoch_and_an_unanswered_call_has_no_status() -> None:
     unanswered = ROW | {"answered_at": None, "billsec": 0.0, "disposition": "NOANSWER"}
-    reply = cpaas.cdr(unanswered)
+    reply = cpaas_cdrs.cdr(unanswered)
     assert (reply["answer"], reply["billsec"]) == ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0)
     assert (reply["call_status"], reply["dial_status"]) == (None, "NOANSWER")
-    never = cpaas.cdr(ROW | {"answered_at": None, "ended_at": None, "billsec": None, "duration": None})
+    never = cpaas_cdrs.cdr(ROW | {"answered_at": None, "ended_at": None, "billsec": None, "duration": None})
     assert (never["end"], never["billsec"], never["call_duration"]) == ("Thu, 01 Jan 1970 00:00:00 GMT", None, None)
 
 
 def test_a_request_that_has_not_ended_has_no_cdr_yet() -> None:
-    assert cpaas.reply_cdrs([]) == {"response": {"message": "cdr not found", "result": [], "success": "true"}}
+    assert cpaas_cdrs.reply_cdrs([]) == {"response": {"message": "cdr not found", "result": [], "success": "true"}}
 
 
 # {"start_call_date":"2023-06-13","end_call_date":"2023-06-17","record_count":"5","offset":"1"}
@@ -195,7 +207,7 @@ def test_a_request_that_has_not_ended_has_no_cdr_yet() -> None:
 
 def test_dates_are_whole_gmt_days_both_inclusive() -> None:
     body = {"start_call_date": "2023-06-13", "end_call_date": "2023-06-17", "record_count": "5", "offset": "1"}
-    assert cpaas.parse_cdr_by_date(body, AROUND) == CdrsByDate(
+    assert cpaas_cdrs.parse_by_date(body, AROUND) == CdrsByDate(
         since=datetime(2023, 6, 13, tzinfo=UTC), until=datetime(2023, 6, 18, tzinfo=UTC), count=5, offset=1
     )
 
@@ -224,17 +236,17 @@ def test_dates_are_whole_gmt_days_both_inclusive() -> None:
 def test_a_range_that_is_none_is_refused(change: dict[str, Any], fits: bool) -> None:
     body = {"start_call_date": "2023-06-13", "end_call_date": "2023-06-13"} | change
     if fits:
-        ask = cpaas.parse_cdr_by_date(body, AROUND)
+        ask = cpaas_cdrs.parse_by_date(body, AROUND)
         assert isinstance(ask, CdrsByDate)
         assert (ask.count, ask.offset) == (1000, 0)
     else:
         with pytest.raises(InvalidRequest):
-            cpaas.parse_cdr_by_date(body, AROUND)
+            cpaas_cdrs.parse_by_date(body, AROUND)
 
 
 def test_statistics_are_arrays_of_one_number_and_the_total_holds_the_rest() -> None:
     counted = {"ANSWER": 248, "CANCEL": 13, "CHANUNAVAIL": 35, "NOANSWER": 13, "DND": 125}
-    assert json.dumps(cpaas.reply_statistics(counted)) == json.dumps(sample("get_cdr_statistics"))
+    assert json.dumps(cpaas_cdrs.reply_statistics(counted)) == json.dumps(sample("get_cdr_statistics"))
 
 
 def test_live_statistics_are_plain_numbers() -> None:

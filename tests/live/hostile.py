@@ -16,6 +16,8 @@ BUSY = "919910073920"  # a row that ends a call at once, should one be placed
 BUSY_TOO = "919910073820"
 CALL = {"agent_number": BUSY, "caller_id": CALLER_ID, "destination_number": BUSY}
 LATER = {"time_zone": "US/Eastern", "scheduled_at": f"{datetime.now() + timedelta(days=100):%Y-%m-%d %H:%M:%S}"}
+CONTACTS = json.dumps([{"contact_name": "x", "contact_number": BUSY, "contact_fields": {"field1": "x"}}])
+DND_CONTACTS = json.dumps([{"dnd_contact_name": "x", "dnd_contact_number": BUSY}])
 DAYS = {"start_call_date": "2023-06-13", "end_call_date": "2023-06-17", "record_count": "5", "offset": "1"}
 
 # Sarv's proof stands among the parameters: whoever sends a request fills in the lab's.
@@ -63,6 +65,54 @@ SARV_GROUP = {
 VOICE, ANNOUNCEMENTS = "/api/voice/upload_announcement.php", "/v1/announcements"
 VOICE_UPLOAD = {"username": "~VOICE_USER~", "token": "~VOICE_TOKEN~", "announcement_path": "~URL~/x.mp3"}
 
+CAMPAIGN = {
+    "list_id": "LS608c393614",
+    "dnd_list_id": "DNd2b09f8f80",
+    "campaign_name": "hostile",
+    "campaign_type": "1",
+    "campaign_caller_id": CALLER_ID,
+    "dynamic_announcement": "1",
+    "recorded_filename": "",
+    "announcement_text": "Dear, {field1}",
+    "campaign_start_date": LATER["scheduled_at"],
+    "campaign_end_date": f"{datetime.now() + timedelta(days=101):%Y-%m-%d %H:%M:%S}",
+    "time_zone": "US/Eastern",
+    "repeat": "2",
+    "repeat_count": "2",
+    "max_retries": "1",
+    "retry_attempts": "1",
+    "retry_on_statuses": "NOANSER,BUSY",
+    "retry_time": "60",
+    "calls_per_minute": "10",
+    "voice": "Matthew",
+    "volume": "soft",
+    "rate": "slow",
+    "pitch": "medium",
+    "language_code": "en-US",
+    "tts_engine_type": "standard",
+    "ivr_id": "",
+    "connect_to": "extension:101",
+    "amd": "asterisk",
+    "on_machine": "hangup",
+    "amd_greeting": "2500",
+}
+CAMPAIGN_ID = {"campaign_id": "CMcc0cb33a01"}
+REPORT = {"username": "~VOICE_USER~", "token": "~VOICE_TOKEN~", "unique_ids": "CM39139118b8_LS50f6ec70b7_1-u1"}
+MOR = "/api/autodialer_get_campaign_ivr_poll_results"
+MOR_ID = "CM39139118b8"
+MOR_POLL = {"u": "~MOR_USER~", "id": MOR_ID, "hash": "~MOR_HASH~", "order_by": "time", "s_reseller": "all"}
+MACHINE_CODES = {
+    "api": "campaign_8",
+    "campaign_id": "CM39139118b8",
+    "date_ini": "20230815125500",
+    "date_end": "20230816125500",
+}
+
+# Once is enough of what proves who asks: all of it is wrong, and counted.
+PROVING = dict.fromkeys((MOR, f"/billing{MOR}"), ("u", "id", "hash")) | {
+    "/api/voice/fetch_report.php": ("username", "token")
+}
+
 # Every parameter that the vendor's document names, by route, with a value that is taken.
 FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/click2call"): {**CALL, "recording_option": "off", "transcript": "off"},
@@ -84,6 +134,22 @@ FIELDS: dict[tuple[str, str], dict[str, str]] = {
         "language_code": "en-US",
         "tts_engine_type": "standard",
     },
+    ("POST", "/api/create_campaign_list"): {"list_name": "hostile"},
+    ("POST", "/api/add_contact_to_list"): {"list_id": "LSaa8f9db7e6", "contacts": CONTACTS},
+    ("POST", "/api/import_broadcast_contacts_csv"): {"list_id": "LSaa8f9db7e6", "csv_name": "contacts.csv"},
+    ("POST", "/api/create_campaign_dnd_list"): {"dnd_list_name": "hostile"},
+    ("POST", "/api/add_dnd_contact_to_list"): {"dnd_list_id": "DNda1b361461", "dnd_contacts": DND_CONTACTS},
+    ("POST", "/api/import_dnd_contacts_csv"): {"dnd_list_id": "DNda1b361461", "dnd_csv_name": "dnd_contacts.csv"},
+    ("POST", "/api/create_campaign"): CAMPAIGN,
+    ("POST", "/api/stop_campaign"): CAMPAIGN_ID,
+    ("POST", "/stop_campaign"): CAMPAIGN_ID,
+    ("GET", "/api/get_campaign_details"): {},
+    ("GET", "/v1/campaigns"): {},
+    ("GET", "/v1/campaigns/{campaign_id}"): {},
+    ("POST", "/v1/campaigns/{campaign_id}/start"): {},
+    ("POST", "/v1/campaigns/{campaign_id}/pause"): {},
+    ("POST", "/v1/campaigns/{campaign_id}/resume"): {},
+    ("POST", "/v1/campaigns/{campaign_id}/stop"): {},
     ("POST", "/api/get_cdr_by_request_id"): {"request_id": "91da7c083f"},
     ("POST", "/api/get_cdr_by_date"): DAYS,
     ("GET", "/api/get_cdr_statistics"): {},
@@ -94,6 +160,16 @@ FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("GET", SARV_V1): SARV_CALL,
     ("POST", VOICE): VOICE_UPLOAD,
     ("GET", VOICE): VOICE_UPLOAD,
+    ("POST", "/api/voice/fetch_report.php"): REPORT,
+    ("GET", "/api/voice/fetch_report.php"): REPORT,
+    ("POST", MOR): MOR_POLL,
+    ("GET", MOR): MOR_POLL,
+    ("POST", f"/billing{MOR}"): MOR_POLL,
+    ("GET", f"/billing{MOR}"): MOR_POLL,
+    ("GET", "/api/v2/reports_manager.php"): MACHINE_CODES,
+    ("POST", "/api/get_cdr_by_campaign_id"): {"campaign_id": "CM39139118b8", "record_count": "5", "offset": "1"},
+    ("POST", "/api/get_campaign_cdr_statistics"): {"campaign_id": "CM39139118b8"},
+    ("GET", "/v1/campaigns/{campaign_id}/poll"): {"limit": "10", "offset": "1"},
     ("POST", ANNOUNCEMENTS): {"file": "~URL~/x.mp3", "name": "x"},
     ("GET", ANNOUNCEMENTS): {},
     ("GET", ANNOUNCEMENTS + "/{name}"): {},
@@ -260,6 +336,8 @@ def each_text_in_each_field() -> Iterator[Hostile]:
     for (method, path), good in FIELDS.items():
         for name, text in product(good, TEXTS):
             if name in PROOF and PROOF.keys() <= good.keys() and (method, path) != ("POST", SARV):
+                continue
+            if name in PROVING.get(path, ()) and (method, path) != ("POST", MOR):
                 continue
             spoilt = good | {name: text}
             if method == "GET" and good:

@@ -1,6 +1,7 @@
 """Strangers at the running lab: whatever they send, nobody else is dialled, nothing is fetched, nothing leaks."""
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -26,7 +27,7 @@ from engine.api.lockout import Lockout
 from tests.api.conftest import SwitchDouble, application
 from tests.api.test_door import routes_of
 from tests.live.engine import ari
-from tests.live.hostile import BUSY, FIELDS, Hostile, each_text_in_each_field, requests
+from tests.live.hostile import BUSY, FIELDS, MOR_ID, Hostile, each_text_in_each_field, requests
 from tests.live.lab import settings
 from tests.live.wire import ETH_P_IP, OUTGOING, SNAP_BYTES, _attach, udp_filter
 
@@ -101,6 +102,8 @@ class Watch:
             "~TOKEN~": settings()["SARV_TOKEN"],
             "~VOICE_USER~": settings()["SARV_VOICE_USERNAME"],
             "~VOICE_TOKEN~": settings()["SARV_VOICE_TOKEN"],
+            "~MOR_USER~": settings()["MOR_USERNAME"],
+            "~MOR_HASH~": hashlib.sha1((MOR_ID + settings()["MOR_SECRET"]).encode()).hexdigest(),
         }
 
     def fetched(self) -> bool:
@@ -168,7 +171,7 @@ def answered(request: bytes) -> int:
 
 def own_headers() -> dict[str, str]:
     lab = settings()
-    return {"account": lab["CPAAS_ACCOUNT"], "auth": lab["CPAAS_AUTH"]}
+    return {"account": lab["CPAAS_ACCOUNT"], "auth": lab["CPAAS_AUTH"], "wolkvox-token": lab["WOLKVOX_TOKEN"]}
 
 
 def quiet() -> None:
@@ -206,7 +209,9 @@ def test_whatever_is_sent_nobody_else_is_dialled_nothing_is_fetched_and_nothing_
         lines = watch.logged()
         assert leaks(lines, watch.secret) == []
         assert not [
-            name for name in ("CPAAS_AUTH", "SARV_TOKEN", "SARV_VOICE_TOKEN") if settings()[name] in "\n".join(lines)
+            name
+            for name in ("CPAAS_AUTH", "SARV_TOKEN", "SARV_VOICE_TOKEN", "MOR_SECRET", "WOLKVOX_TOKEN")
+            if settings()[name] in "\n".join(lines)
         ]
         assert not [line for line in lines if '"level":"error"' in line]
         assert watch.invites.sent, "no call was placed: the fields were not what they are thought to be"

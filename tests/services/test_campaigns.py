@@ -150,6 +150,15 @@ async def test_it_begins_and_ends_when_its_time_has_come(rig: Rig) -> None:
     assert row["ok"]
 
 
+async def test_a_paused_one_ends_when_its_time_is_over(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 3)
+    await rig.tables.campaign(state=4, ends_in=0.6)
+    async with asyncio.timeout(5):
+        while await rig.tables.state() == 4:
+            await asyncio.sleep(0.05)
+    assert (await rig.tables.state(), rig.rung) == (3, [])
+
+
 # -- whom not --------------------------------------------------------------------------------------
 
 

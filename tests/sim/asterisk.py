@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+from tests.sim import ear
 from tests.sim.channel import App, Channel, Listener
 from tests.sim.loop import EPOCH
 from tests.sim.parties import Party
@@ -27,7 +28,7 @@ class Asterisk:
     def __init__(self, random: Random, parties: Callable[[str, int], Party]) -> None:
         self._loop = asyncio.get_running_loop()
         self.context = Context()
-        self._random = random
+        self.random = random
         self._parties = parties
         self._life = 0
         self._inbox: list[Callable[[], None]] = []
@@ -37,9 +38,16 @@ class Asterisk:
         self.channels: dict[str, Channel] = {}
         self.bridges: dict[str, list[str]] = {}
         self.apps: dict[str, App] = {}
+        self.playbacks: dict[str, Channel] = {}
+        self.played: set[str] = set()
         self.every_channel: list[Channel] = []
         self.invites: list[Channel] = []
         self.wrong: list[str] = []  # what no engine may ever ask for
+
+    @property
+    def now(self) -> float:
+        """Its time."""
+        return self._loop.time()
 
     # -- its life ----------------------------------------------------------------------------
 
@@ -79,6 +87,7 @@ class Asterisk:
         for channel in self.channels.values():
             channel.ended_at, channel.ended_by = self._loop.time(), "restart"
         self.channels.clear()
+        self.playbacks.clear()
         self.bridges.clear()
         self.apps.clear()
         self._loop.call_later(seconds, self._start, context=self.context)
@@ -107,7 +116,7 @@ class Asterisk:
         if app is not None and app.socket is None and all(each.app != name for each in self.channels.values()):
             del self.apps[name]
 
-    def _tell(self, channel: Channel, kind: str, *, subject: str = "channel", **more: Any) -> None:
+    def tell(self, channel: Channel, kind: str, *, subject: str = "channel", **more: Any) -> None:
         app = self.apps.get(channel.app)
         if app is None or (app.allowed is not None and kind not in app.allowed):
             return
@@ -135,10 +144,13 @@ class Asterisk:
             case ("POST", "bridges", bridge, "addChannel"):
                 # answered only once each channel's own thread has done it
                 names = body["channel"]
-                seconds = self._random.choice((0.0005, 0.002, 0.02, 0.3))
+                seconds = self.random.choice((0.0005, 0.002, 0.02, 0.3))
                 self.later(seconds, lambda: respond(*self._add(bridge, names)))
             case ("POST", "channels", "create"):
                 respond(*self._create(body))
+            case ("POST", "channels", channel_id, "variables"):  # as above
+                seconds = self.random.choice((0.0005, 0.002, 0.02))
+                self.later(seconds, lambda: respond(*self._tune(channel_id, body["variables"])))
             case (_, "channels", channel_id, *rest) if channel_id:
                 channel = self.channels.get(channel_id)
                 respond(*((404, None) if channel is None else self._one(method, channel, rest, body)))
@@ -146,6 +158,10 @@ class Asterisk:
                 for channel in self.channels.values():
                     channel.listed_as = channel.state
                 respond(200, [self._described(channel) for channel in self.channels.values()])
+            case ("DELETE", "playbacks", playback):
+                on = playback in self.playbacks
+                self._finish(playback)
+                respond(204 if on else 404, None)
             case ("GET", "bridges"):
                 respond(200, [{"id": bridge, "channels": list(ids)} for bridge, ids in self.bridges.items()])
             case ("GET", "bridges", bridge):
@@ -187,20 +203,57 @@ class Asterisk:
             case ("DELETE",):
                 if channel.deleted_at is None:
                     channel.deleted_at = self._loop.time()
-                    seconds = self._random.uniform(0, HANGUP_SECONDS)
-                    self.later(seconds, lambda: self._end(channel, "engine", cause=16))
+                    seconds = self.random.uniform(0, HANGUP_SECONDS)
+                    self.later(seconds, lambda: self.end(channel, "engine", cause=16))
                 return 204, None
             case ("POST", "dial"):
                 return self._dial(channel, body["timeout"])
+            case ("POST", "play", playback) if channel.state == "Up":
+                return self._play(channel, playback, body["media"])
+            case ("POST" | "DELETE", "moh"):
+                return 204, None
             case ("POST" | "DELETE", "mute"):
                 channel.muted = method == "POST"
                 return 204, None
-            case ("POST", "play", _) | ("POST", "variable" | "variables" | "ring"):
-                return (412 if channel.state != "Up" and rest[0] == "play" else 201), {}
+            case ("POST", "play", _):
+                return 412, {"message": "not Up"}
+            case ("POST", "snoop", snoop_id) if channel.state == "Up":
+                return ear.snoop(self, channel, snoop_id, body["app"])
+            case ("POST", "continue") if channel.copy_of is not None:
+                return ear.proceed(self, channel)
+            case ("POST", "ring"):
+                return 201, {}
             case ("DELETE", "ring"):
                 return 204, None
         self.wrong.append(f"the simulated Asterisk does not know {method} channels/…/{'/'.join(rest)}")
         return 404, None
+
+    def _play(self, channel: Channel, playback: str, media: str | list[str]) -> tuple[int, Any]:
+        """One after the other; a sound is called by its length, a tone has none."""
+        if playback in self.playbacks:
+            return 409, {"message": "exists"}
+        if playback in self.played:
+            self.wrong.append(f"{playback} was used before")
+        self.played.add(playback)
+        self.playbacks[playback] = channel
+        sounds = media if isinstance(media, list) else [media]
+        if all(sound.startswith("sound:") for sound in sounds):
+            seconds = sum(float(sound.rpartition("/")[2]) for sound in sounds)
+            self.later(seconds, lambda: self._finish(playback))
+        return 201, {"id": playback}
+
+    def _finish(self, playback: str) -> None:
+        """It is over."""
+        channel = self.playbacks.pop(playback, None)
+        app = self.apps.get(channel.app) if channel else None
+        if channel and app and (app.allowed is None or "PlaybackFinished" in app.allowed):
+            message = {"type": "PlaybackFinished", "timestamp": self._stamp(), "playback": {"id": playback}}
+            if app.socket is None or not app.socket.event(message):
+                channel.lost.append("PlaybackFinished")
+
+    def _tune(self, channel_id: str, values: dict[str, str]) -> tuple[int, Any]:
+        channel = self.channels.get(channel_id)
+        return (404, None) if channel is None else ear.tune(self, channel, values)
 
     def _create(self, body: dict[str, Any]) -> tuple[int, Any]:
         channel_id, endpoint, app = body["channelId"], body["endpoint"], body["app"]
@@ -210,24 +263,27 @@ class Asterisk:
             self.wrong.append(f"{channel_id} has no dead-man")
         if channel_id in self.channels:
             return 409, {"message": "exists"}
-        if any(each.channel_id == channel_id for each in self.every_channel):
-            self.wrong.append(f"{channel_id} was used before")
         if app not in self.apps or body.get("originator", channel_id) not in {channel_id, *self.channels}:
             return 400, {"message": "no application, or no originator"}
         if trunk == "nowhere":
             return 500, {"message": "Allocation failed"}
-        now = self._loop.time()
-        channel = Channel(channel_id=channel_id, number=number, endpoint=endpoint, app=app, created_at=now)
-        self.channels[channel_id] = channel
-        self.every_channel.append(channel)
-        self.later(float(life_seconds or 3600), lambda: self._end(channel, "dead-man", cause=0))
-        self.later(self._random.uniform(0, 0.003), lambda: self._enter_stasis(channel))
+        channel = Channel(channel_id=channel_id, number=number, endpoint=endpoint, app=app, created_at=self.now)
+        self.appear(channel)
+        self.later(float(life_seconds or 3600), lambda: self.end(channel, "dead-man", cause=0))
         return 200, self._described(channel)
+
+    def appear(self, channel: Channel) -> None:
+        """A new channel, which is its application's in a moment."""
+        if any(each.channel_id == channel.channel_id for each in self.every_channel):
+            self.wrong.append(f"{channel.channel_id} was used before")
+        self.channels[channel.channel_id] = channel
+        self.every_channel.append(channel)
+        self.later(self.random.uniform(0, 0.003), lambda: self._enter_stasis(channel))
 
     def _enter_stasis(self, channel: Channel) -> None:
         if channel.ended_at is None:
             channel.in_stasis = True
-            self._tell(channel, "StasisStart", args=[])
+            self.tell(channel, "StasisStart", args=[])
 
     def _add(self, bridge: str, channel_ids: list[str]) -> tuple[int, Any]:
         if bridge not in self.bridges:
@@ -255,34 +311,34 @@ class Asterisk:
             return 409, {"message": "not Down"}
         if channel.dialed_at is not None:
             self.wrong.append(f"{channel.channel_id} was dialled a second time")
-            self._end(channel, "second-dial", cause=16)
+            self.end(channel, "second-dial", cause=16)
             return 204, None
         channel.dialed_at = self._loop.time()
         self.invites.append(channel)
         times = sum(each.number == channel.number for each in self.invites)
         channel.party = party = self._parties(channel.number, times)
-        self._tell(channel, "Dial", subject="peer", dialstatus="")
+        self.tell(channel, "Dial", subject="peer", dialstatus="")
         self.later(party.trying_seconds, lambda: self._signal(channel, party))
         self.later(timeout_seconds, lambda: self._give_up(channel))
         return 204, None
 
     def _give_up(self, channel: Channel) -> None:
         if channel.up_at is None:
-            self._end(channel, "dial-timeout", cause=19, code=480)
+            self.end(channel, "dial-timeout", cause=19, code=480)
 
     def _signal(self, channel: Channel, party: Party) -> None:
         if channel.ended_at is not None:
             return
         if party.early_media:
             channel.progress_at = self._loop.time()
-            self._tell(channel, "Dial", subject="peer", dialstatus="PROGRESS")
+            self.tell(channel, "Dial", subject="peer", dialstatus="PROGRESS")
         if party.rings:
             channel.state, channel.rang_at = "Ringing", self._loop.time()
-            self._tell(channel, "ChannelStateChange")
-            self._tell(channel, "Dial", subject="peer", dialstatus="RINGING")
+            self.tell(channel, "ChannelStateChange")
+            self.tell(channel, "Dial", subject="peer", dialstatus="RINGING")
         if party.failure is not None:
             cause, code = party.failure
-            self.later(party.ringing_seconds, lambda: self._end(channel, "network", cause=cause, code=code))
+            self.later(party.ringing_seconds, lambda: self.end(channel, "network", cause=cause, code=code))
         elif party.answers:
             self.later(party.ringing_seconds, lambda: self._answer(channel, party))
 
@@ -290,23 +346,27 @@ class Asterisk:
         if channel.ended_at is not None or channel.deleted_at is not None:
             return
         channel.state, channel.up_at = "Up", self._loop.time()
-        self._tell(channel, "ChannelStateChange")
-        self._tell(channel, "Dial", subject="peer", dialstatus="ANSWER")
+        self.tell(channel, "ChannelStateChange")
+        self.tell(channel, "Dial", subject="peer", dialstatus="ANSWER")
         for number in range(party.digits):
             self.later(0.5 + number / 5, lambda: self._press(channel))
         if party.talk_seconds is not None:
-            self.later(party.talk_seconds, lambda: self._end(channel, "party", cause=16))
+            self.later(party.talk_seconds, lambda: self.end(channel, "party", cause=16))
 
     def _press(self, channel: Channel) -> None:
         if channel.ended_at is None:
-            self._tell(channel, "ChannelDtmfReceived", digit="5")
+            self.tell(channel, "ChannelDtmfReceived", digit="5")
 
-    def _end(self, channel: Channel, ended_by: str, *, cause: int, code: int | None = None) -> None:
+    def end(self, channel: Channel, ended_by: str, *, cause: int, code: int | None = None) -> None:
         if channel.ended_at is not None:
             return
         channel.ended_at, channel.ended_by = self._loop.time(), ended_by
         self._leave(channel)
+        for playback in [each for each, whose in self.playbacks.items() if whose is channel]:
+            self._finish(playback)
         del self.channels[channel.channel_id]
+        for copy in [each for each in self.channels.values() if each.copy_of is channel]:
+            self.end(copy, "its leg", cause=16)
         more: dict[str, Any] = {} if code is None else {"tech_cause": code}
-        self._tell(channel, "ChannelDestroyed", cause=cause, **more)
+        self.tell(channel, "ChannelDestroyed", cause=cause, **more)
         self._drop_app(channel.app)

@@ -36,6 +36,8 @@ class Channel:
     muted: bool = False
     bridge: str | None = None
     party: Party | None = None
+    copy_of: "Channel | None" = None  # whose party's sound it has
+    variables: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from engine.ari.client import STALE_SECONDS
 from tests.sim.channel import Channel
+from tests.sim.plan import AGENT
 from tests.sim.run import Asked, World
 
 SETTLED_SECONDS = 4.0  # so long both have talked before we take them for more than an answer that crossed a hang-up
@@ -45,7 +46,8 @@ def _dialled(world: World) -> Iterator[str]:
 
 
 def _numbers(asked: Asked) -> tuple[str, str]:
-    return asked.planned.request.party("agent").number, asked.planned.request.customer.number
+    request = asked.planned.request
+    return (request.agent or request.choices[AGENT]).number, request.customer.number
 
 
 def _recorded(world: World, asked: Asked) -> Iterator[str]:
@@ -83,8 +85,12 @@ def _talked(world: World, asked: Asked) -> Iterator[str]:
         return
     agent, customer = sorted(up, key=lambda channel: channel.number)
     assert customer.up_at is not None
+    assert agent.up_at is not None
+    of_campaign = asked.planned.request.kind == "campaign"
+    second = agent if of_campaign else customer  # whose answer is where the talk begins
+    began_at = max(customer.up_at, agent.up_at)
     ended_at = min(agent.ended_at or float("inf"), customer.ended_at or float("inf"))
-    talked = ended_at - customer.up_at
+    talked = ended_at - began_at
     cdr = next((row for row in world.postgres.cdrs.values() if row["channel"] == customer.channel_id), None)
     if cdr is None:
         if talked > _deaf_seconds(world) + SETTLED_SECONDS:
@@ -103,7 +109,7 @@ def _talked(world: World, asked: Asked) -> Iterator[str]:
     limit = asked.planned.request.max_talk_seconds
     # an answer within the last seconds of its ring time may cross our giving up before we know that we are deaf
     margin = STALE_SECONDS if world.plan.faults else CLOSE_SECONDS
-    in_time = customer.up_at < (customer.dialed_at or 0) + asked.planned.request.customer.ring_seconds - margin
+    in_time = began_at < (second.dialed_at or 0) + asked.planned.request.customer.ring_seconds - margin
     settled = in_time and SETTLED_SECONDS < talked < limit - CLOSE_SECONDS
     expected = {"max_talk", "cancelled"}
     if any(fault.kind.endswith("-response") for fault in world.plan.faults):

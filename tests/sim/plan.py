@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from random import Random
 
-from engine.core.request import CallRequest, Target
+from engine.core.amd import Amd
+from engine.core.ivr import Choice, Ivr, Prompt, Step
+from engine.core.request import CallRequest, CampaignAttempt, Speech, Target
 from engine.core.request import Party as CalledParty
 from engine.crash import POINTS
 from tests.sim.parties import Party, party
 
 BUSY_SECONDS = 15.0  # when calls are asked for and faults happen
 TRUNKS = ("one", "two")
+AGENT = "agent:201"  # whom a campaign connects to
 KINDS = (
     *("kill", "point", "point", "request", "statement", "terminate", "cut", "cut", "stall"),
     *("freeze-asterisk", "restart-asterisk", "lose-response", "late-response"),
@@ -76,17 +79,72 @@ def _call(random: Random, number: int) -> PlannedCall:
     ring_seconds = random.randint(2, 10)
     agent, customer = f"9199100{number:02}101", f"9199100{number:02}202"
     at = random.uniform(1.0, BUSY_SECONDS)
+    called = _called(random, agent, ring_seconds), _called(random, customer, ring_seconds)
+    talk_seconds = random.choice((3, 10, 30))
+    click2call = CallRequest(
+        account_id="account_1", kind="click2call", agent=called[0], customer=called[1], max_talk_seconds=talk_seconds
+    )
+    # Drawn by itself: a seed's other calls stay what they were.
+    of_campaign = Random(f"campaign {agent} {at}")
     return PlannedCall(
         at=at,
-        request=CallRequest(
-            account_id="account_1",
-            kind="click2call",
-            agent=_called(random, agent, ring_seconds),
-            customer=_called(random, customer, ring_seconds),
-            max_talk_seconds=random.choice((3, 10, 30)),
-        ),
+        request=_campaign(of_campaign, *called, talk_seconds) if of_campaign.random() < 0.3 else click2call,
         parties={each: [party(random, ring_seconds=ring_seconds) for _ in range(3)] for each in (agent, customer)},
         cancelled_at=at + random.uniform(0, 20) if random.random() < 0.1 else None,
+    )
+
+
+def _campaign(random: Random, agent: CalledParty, customer: CalledParty, talk_seconds: int) -> CallRequest:
+    """A campaign's attempt: a speech, an IVR, a connection, or some of these."""
+    said = Speech(media="sound:/sim/1.5", seconds=1.5, times=random.choice((1, 2)))
+    return CallRequest(
+        account_id="account_1",
+        kind="campaign",
+        customer=customer,
+        max_talk_seconds=talk_seconds,
+        campaign=CampaignAttempt(
+            campaign_id="CM57362de4f0",
+            campaign_type=1,
+            list_id="LS57362de4f0",
+            position=1,
+            attempt=1,
+            max_retries=0,
+            retry_seconds=60,
+            retry_on=(),
+        ),
+        speech=random.choice((None, said)),
+        amd=random.choice((None, None, Amd(on_machine=random.choice(("hangup", "play", "beep"))))),
+        ivr=random.choice((None, _ivr(random))),
+        choices={AGENT: agent},
+        connect_to=AGENT,
+    )
+
+
+def _ivr(random: Random) -> Ivr:
+    """Two questions; the key that parties press leads anywhere."""
+    choices = (
+        Choice(then="next", answer="yes"),
+        Choice(then="go_to", to="second"),
+        Choice(then="repeat"),
+        Choice(then="transfer", to=AGENT),
+        Choice(then="transfer", to=AGENT),
+        Choice(then="hang_up", answer="no"),
+    )
+    prompt = Prompt(media="sound:/sim/0.7", seconds=0.7)
+    return Ivr(
+        ivr_id="survey",
+        steps=tuple(
+            Step(
+                name=name,
+                prompt=prompt,
+                keys={"5": random.choice(choices)} if random.random() < 0.8 else {},
+                timeout_seconds=1.0,
+                times=2,
+                wrong=random.choice((None, prompt)),
+                otherwise=random.choice(choices[:1] + choices[3:]),
+            )
+            for name in ("first", "second")
+        ),
     )
 
 

@@ -63,7 +63,7 @@ async def test_an_ended_call_is_one_cdr_however_often_it_is_written(store: Store
     assert (cdr["disposition"], cdr["duration"], cdr["billsec"]) == ("BUSY", 1.15, 0.0)
     assert cdr["call_date"] == pytest.approx(1688710080.75, abs=1e-6)
     assert [leg["name"] for leg in cdr["legs"]] == ["a1"]
-    assert await store.dispositions("account_1") == {"BUSY": 1}
+    assert await store.reports.dispositions("account_1") == {"BUSY": 1}
 
 
 async def test_many_calls_at_once_share_commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,7 +284,7 @@ async def test_another_accounts_calls_are_not_there(store: Store) -> None:
     await written(store, ended(new_call()))
     assert await store.cdr("57362de4f0", account_id="account_2") is None
     assert await store.call("57362de4f0", account_id="account_2") is None
-    assert await store.dispositions("account_2") == {}
+    assert await store.reports.dispositions("account_2") == {}
 
 
 async def test_cdrs_of_a_day_end_before_the_next(store: Store) -> None:
@@ -292,9 +292,11 @@ async def test_cdrs_of_a_day_end_before_the_next(store: Store) -> None:
     for number, seconds in enumerate((-1, 0, 86398, 86400)):
         call = new_call(f"{number:010x}", at=day.timestamp() + seconds - 1.25)
         await written(store, ended(call))
-    found = await store.cdrs_by_date("account_1", since=day, until=day + timedelta(days=1), count=1000, offset=0)
+    found = await store.reports.cdrs_by_date(
+        "account_1", since=day, until=day + timedelta(days=1), count=1000, offset=0
+    )
     assert [row["request_id"] for row in found] == ["0000000001", "0000000002"]
-    paged = await store.cdrs_by_date("account_1", since=day, until=day + timedelta(days=1), count=1, offset=1)
+    paged = await store.reports.cdrs_by_date("account_1", since=day, until=day + timedelta(days=1), count=1, offset=1)
     assert [row["request_id"] for row in paged] == ["0000000002"]
 
 

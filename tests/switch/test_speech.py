@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from engine.ari.client import Ari
 from engine.core.call import Call
-from engine.core.flows import announce
+from engine.core.speaking import SPEECH
 from tests.core.conftest import otp_of
 from tests.store.conftest import database_url, store
 from tests.switch.test_switch import Node, node, stamp
@@ -59,10 +59,10 @@ async def test_nobody_is_cut_off_for_a_silence_that_is_ours(
     """The end of the playback may be among what is not read yet."""
     looks = itertools.count()
     monkeypatch.setattr(Ari, "deaf_seconds", property(lambda _: 0.05 if next(looks) < 5 else 0.0))
-    monkeypatch.setattr(announce, "LATE_SECONDS", 0.0)
+    monkeypatch.setattr("engine.core.speaking.LATE_SECONDS", 0.0)
     line = node.switch._lines.get(speaking)
     assert line is not None
-    line.call.deadlines[announce.SPEECH] = 0.0
+    line.call.deadlines[SPEECH] = 0.0
     node.switch._lines._deadline(speaking)
     await asyncio.sleep(0.1)
     assert not line.call.releasing

@@ -31,7 +31,7 @@ def required(body: Body, name: str) -> str:
     return found
 
 
-def text(body: Body, name: str) -> str:
+def text(body: Body, name: str, *, most: int = TEXT_LENGTH) -> str:
     """The trimmed text of a parameter, "" where it is missing; a whole number is taken as its digits."""
     value: Any = body.get(name)
     if value is None:
@@ -39,8 +39,8 @@ def text(body: Body, name: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise InvalidRequest(f"{name} must be a string", param=name)
     found = str(value).strip()
-    if len(found) > TEXT_LENGTH:
-        raise InvalidRequest(f"{name} is longer than {TEXT_LENGTH} characters", param=name)
+    if len(found) > most:
+        raise InvalidRequest(f"{name} is longer than {most} characters", param=name)
     return found
 
 

@@ -1,7 +1,7 @@
 """Our own API under `/v1`: headers `account` and `auth` as in the CPaaS suite's, JSON, errors with a code."""
 
 from engine.api.dialect import Body, Dialect
-from engine.api.dialects import cpaas, native_announcements, native_callbacks
+from engine.api.dialects import cpaas, native_announcements, native_callbacks, native_campaigns, native_polls
 from engine.api.statuses import status
 from engine.core.refusal import Refusal
 from engine.errors import Unauthorised
@@ -20,5 +20,10 @@ DIALECT = Dialect(
     credential="cpaas",
     identify=cpaas.identify,
     refuse=refuse,
-    operations=(*native_announcements.OPERATIONS, *native_callbacks.OPERATIONS),
+    operations=(
+        *native_announcements.OPERATIONS,
+        *native_callbacks.OPERATIONS,
+        *native_campaigns.OPERATIONS,
+        *native_polls.OPERATIONS,
+    ),
 )

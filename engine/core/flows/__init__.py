@@ -2,6 +2,11 @@
 
 from types import ModuleType
 
-from engine.core.flows import announce, click2call
+from engine.core.flows import announce, campaign, click2call
 
-FLOWS: dict[str, ModuleType] = {"click2call": click2call, "callback": click2call, "otp": announce, "campaign": announce}
+FLOWS: dict[str, ModuleType] = {
+    "click2call": click2call,
+    "callback": click2call,
+    "otp": announce,
+    "campaign": campaign,
+}

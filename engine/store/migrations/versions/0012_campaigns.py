@@ -50,7 +50,7 @@ CREATE TABLE campaigns (
     UNIQUE (account_id, name)
 )
 """,
-    "CREATE INDEX campaigns_open ON campaigns (state) WHERE state IN (0, 1)",
+    "CREATE INDEX campaigns_open ON campaigns (state) WHERE state IN (0, 1, 4)",
     """
 CREATE TABLE leads (
     campaign_id text NOT NULL,
