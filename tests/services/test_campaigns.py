@@ -315,6 +315,21 @@ async def test_a_campaign_that_can_not_be_carried_out_fails_and_says_why(
     assert (row["state"], row["reason"][: len(why)], rig.rung) == (5, why, [])
 
 
+async def test_an_announcement_that_is_no_file_of_this_node_yet_is_waited_for(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 1)
+    await rig.tables.query(
+        "INSERT INTO announcements (account_id, id, number, name, seconds, sound, uploaded_at)"
+        " VALUES ('account_1', '1700000000_7.wav', 7, 'x', 1, '', now())"
+    )
+    await rig.tables.campaign(announcement="1700000000_7.wav")
+    await asyncio.sleep(0.5)
+    assert (await rig.tables.state(), rig.rung) == (1, [])
+    there = accounts_of(announcements={"1700000000_7.wav": HEARD}).accounts["account_1"]
+    rig.node.clock.accounts.accounts["account_1"] = there
+    await rig.tables.settled(seconds=4)
+    assert len(rig.rung) == 1
+
+
 async def test_an_ivr_has_its_texts_spoken_and_its_transfers_found(rig: Rig) -> None:
     step = Step(
         name="vote",
