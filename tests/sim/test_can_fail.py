@@ -99,6 +99,16 @@ def _an_agent_stays_muted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Call, "still", lambda call, command: not isinstance(command, c.Unmute))
 
 
+def _a_playback_begins_before_its_number_is_kept(patch: pytest.MonkeyPatch) -> None:
+    original = Line._send
+
+    def send(line: Line, command: c.Command) -> None:
+        if not (isinstance(command, c.SaveIntent) and not command.legs):
+            original(line, command)
+
+    patch.setattr(Line, "_send", send)
+
+
 WORSE = (
     (_nothing_is_swept, ("without an owner", "has no owner", "left", "dead-man")),
     (_a_lost_dial_is_repeated, ("dialled a second time",)),
@@ -108,6 +118,7 @@ WORSE = (
     (_refusals_are_not_taken_back, ("refused call",)),
     (_a_leg_is_created_before_its_row, ("without a row",)),
     (_an_agent_stays_muted, ("bridged and muted",)),
+    (_a_playback_begins_before_its_number_is_kept, ("was used before",)),
 )
 
 
