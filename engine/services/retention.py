@@ -31,8 +31,10 @@ async def sweep(store: Store, *, cdr_days: int) -> None:
     pairs = await _all(store.delete_expired_pairs)
     cdrs = await _all(lambda count: store.delete_old_cdrs(cdr_days, count)) if cdr_days else 0
     callbacks = await _all(lambda count: store.callbacks.delete_old(cdr_days, count)) if cdr_days else 0
-    if keys or pairs or cdrs or callbacks:
-        log.info("old rows deleted", cdrs=cdrs, callbacks=callbacks, idempotency_keys=keys, sticky_pairs=pairs)
+    leads = await _all(lambda count: store.leads.delete_old(cdr_days, count)) if cdr_days else 0
+    if keys or pairs or cdrs or callbacks or leads:
+        facts = {"cdrs": cdrs, "callbacks": callbacks, "leads": leads}
+        log.info("old rows deleted", **facts, idempotency_keys=keys, sticky_pairs=pairs)
 
 
 async def _all(delete: Callable[[int], Awaitable[int]]) -> int:

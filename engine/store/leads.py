@@ -98,6 +98,10 @@ class Leads:
         versions = [lead.version for lead, _ in leads]
         await self._named("put_off_leads", campaign_id, positions, versions, [seconds for _, seconds in leads])
 
+    async def delete_old(self, days: int, count: int) -> int:
+        """Delete up to so many of campaigns that were over longer ago than that; how many."""
+        return len(await self._named("delete_old_leads", days, count))
+
 
 def _running(found: list[Row]) -> Iterator[Running]:
     for row in found:

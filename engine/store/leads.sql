@@ -98,3 +98,14 @@ WITH put_off AS (
 UPDATE leads SET claimed_until = 'epoch',
     due_at = CASE WHEN seconds > 0 THEN now() + make_interval(secs => seconds) ELSE due_at END
 FROM put_off WHERE leads.campaign_id = put_off.campaign_id AND leads.position = put_off.position
+
+-- name: delete_old_leads
+-- Some leads of campaigns that were over longer ago than so many days. What another engine deletes at this moment is
+-- left to it; a campaign that is started again goes on behind them.
+DELETE FROM leads WHERE (campaign_id, position) IN (
+    SELECT campaign_id, position FROM campaigns JOIN leads USING (campaign_id)
+    WHERE campaigns.settled_at < now() - make_interval(days => $1) AND campaigns.state IN (2, 3, 5)
+        AND leads.state <> 'calling'
+    LIMIT $2 FOR UPDATE OF leads SKIP LOCKED
+)
+RETURNING position

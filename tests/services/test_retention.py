@@ -128,3 +128,34 @@ async def test_the_loop_deletes_at_its_start_and_again_and_outlives_an_outage(
     await asyncio.sleep(0.2)
     assert not running.done()
     running.cancel()
+
+
+async def test_leads_go_when_their_campaign_has_been_over_so_long(store: Store, database_url: str) -> None:
+    await execute(
+        database_url,
+        """
+        INSERT INTO campaigns (campaign_id, account_id, name, list_id, dnd_list_id, settings, calls_per_minute, state,
+            starts_at, created_at, settled_at)
+        SELECT name, 'account_1', name, 'LS', '', '{}', 1, state, now(), now(), now() - make_interval(days => days)
+        FROM (VALUES ('old', 3, 31), ('young', 3, 29), ('running', 1, NULL), ('again', 1, 31)) AS c (name, state, days)
+        """,
+    )
+    await execute(
+        database_url,
+        """
+        INSERT INTO leads (campaign_id, position, number, name, fields, state, due_at)
+        SELECT campaign_id, position, '1', '', '{}', 'done', now() FROM campaigns, generate_series(1, 1100) AS position
+        """,
+    )
+    await retention.sweep(store, cdr_days=30)
+    assert await left(database_url) == {"young": 1100, "running": 1100, "again": 1100}
+
+
+async def left(url: str) -> dict[str, int]:
+    """How many leads of each campaign there are."""
+    connection = await connect(url)
+    try:
+        found = await connection.fetch("SELECT campaign_id, count(*) AS leads FROM leads GROUP BY campaign_id")
+        return {row["campaign_id"]: row["leads"] for row in found}
+    finally:
+        await connection.close()
