@@ -89,8 +89,16 @@ class Api:
     speeches: Speeches
     importer: Importer
     now: Callable[[], float] = time.time
-    speaking: Turns = field(default_factory=lambda: Turns(at_once=SPEAKING_AT_ONCE, waiting=SPEAKING_WAITING))
-    counting: Turns = field(default_factory=lambda: Turns(at_once=COUNTING_AT_ONCE, waiting=COUNTING_WAITING))
+    speaking: Turns = field(
+        default_factory=lambda: Turns(
+            at_once=SPEAKING_AT_ONCE, waiting=SPEAKING_WAITING, what="too much is to be spoken at once"
+        )
+    )
+    counting: Turns = field(
+        default_factory=lambda: Turns(
+            at_once=COUNTING_AT_ONCE, waiting=COUNTING_WAITING, what="too much is asked for at once"
+        )
+    )
     counted: set[str] = field(default_factory=set)  # the accounts whose machine codes are being counted
 
     async def answer(self, account: Account, ask: Ask, *, keep: Keep | None = None) -> Any:

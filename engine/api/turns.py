@@ -11,7 +11,7 @@ from engine.errors import OverCapacity
 class Turns:
     """For each account `at_once` of them, and `waiting` behind these. `what` is too much then. Needs an event loop."""
 
-    def __init__(self, *, at_once: int, waiting: int, what: str = "too much is to be spoken at once") -> None:
+    def __init__(self, *, at_once: int, waiting: int, what: str) -> None:
         self._what = what
         self._most = at_once + waiting
         self._there: Counter[str] = Counter()  # by account id

@@ -405,6 +405,7 @@ async def test_no_route_shows_an_account_what_is_anothers(client: Client, route:
     _, before = await ask(client, route, **rule.of("account_1"))
     status, text = await ask(client, route, **rule.of("account_2"))
     assert status == rule.another
+    before, text = (each.replace(unique_id(1), "what was asked for") for each in (before, text))
     for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, CAMPAIGN_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
     assert (text != before) == (rule.tells or rule.new)

@@ -116,7 +116,7 @@ async def test_a_list_has_an_id_of_the_document_s_form(client: Client) -> None:
 async def test_the_name_of_a_list_is_given_once_in_an_account(client: Client) -> None:
     # "Provide unique list_name of your choice"
     first = await made(client, "one")
-    message = "the account has something of this name already"
+    message = "this name is taken"
     assert await asked(client, "create_campaign_list", json={"list_name": " one "}) == (409, refused(message))
     assert await made(client, "one", headers=OTHER) != first
     assert (await asked(client, "create_campaign_dnd_list", json={"dnd_list_name": "one"}))[0] == 200

@@ -229,7 +229,7 @@ async def test_one_account_does_not_keep_the_others_from_being_spoken_for(
     await asyncio.sleep(0.3)
     assert begun.locked(), "no third"
     status, response = await ask(client)
-    assert (status, response["message"]) == (429, "too much is asked for at once, please try again")
+    assert (status, response["message"]) == (429, "too much is to be spoken at once, please try again")
     headers = {"account": "account_2", "auth": "secret of account_2"}
     other = {**REQUEST, "announce_template_id": "AN0000000002"}
     also = asyncio.ensure_future(client.post("/api/outbound_call", json=other, headers=headers))
