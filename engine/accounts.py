@@ -118,7 +118,8 @@ class Accounts:
         account_id = _known_as(self._credentials, dialect, known_by, name)
         for (each, owner_id), credential in self._credentials.items():
             theirs = owner_id in (account_id, name) or name in credential.values()
-            if each != dialect and theirs and hmac.compare_digest(_hash_of(credential), proof):
+            kept = (_hash_of(credential), fingerprint(credential.get(SIGNING, "")))
+            if each != dialect and theirs and any(hmac.compare_digest(known, proof) for known in kept):
                 return OtherDialect()
         return None
 

@@ -1,5 +1,6 @@
 """The accounts file: what may stand in it, checked, as the items the store keeps."""
 
+import json
 import re
 import tomllib
 from dataclasses import asdict
@@ -207,10 +208,11 @@ class File(Item):
 def read(path: Path, seal: Seal) -> list[dict[str, Any]]:
     """The file's items: kind, account_id, id, position, body. Raises `WrongConfig` naming each wrong key."""
     try:
-        file = File.model_validate(tomllib.loads(path.read_text()))
+        read_text = json.loads if path.suffix == ".json" else tomllib.loads
+        file = File.model_validate(read_text(path.read_text()))
     except OSError as exc:
         raise WrongConfig(f"{path}: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as exc:
         raise WrongConfig(f"{path}: {exc}") from exc
     except ValidationError as exc:
         wrong = (f"  {'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']}" for error in exc.errors())

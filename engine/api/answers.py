@@ -39,7 +39,7 @@ from engine.media.shelf import Shelf
 from engine.media.speeches import Speeches
 from engine.store.postgres import Store
 
-COUNTING_AT_ONCE, COUNTING_WAITING = 2, 48  # of one account: what goes through all of its CDRs may take seconds
+COUNTING_AT_ONCE, COUNTING_WAITING = 1, 48  # of one account: what goes through all of its CDRs may take seconds
 SPEAKING_AT_ONCE, SPEAKING_WAITING = 2, 48  # of one account: what is not in the cache takes a tenth of a second
 TEST, TEST_BYTES = "test", 5  # the id of a call that was only tested: no other begins so
 
@@ -186,4 +186,4 @@ class Api:
     @property
     def campaigns(self) -> Register:
         """The accounts' campaigns."""
-        return Register(self.store.campaigns, self.store.announcements, now=self.now)
+        return Register(self.store.campaigns, self.store.announcements, now=self.now, counting=self.counting)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.api.turns import Turns
 from engine.core.account import Account
 from engine.core.asks import AnnouncementRow
 from engine.core.callback import AHEAD_SECONDS
@@ -42,6 +43,7 @@ class Register:
     campaigns: Campaigns
     announcements: Callable[[str], Awaitable[list[AnnouncementRow]]]
     now: Callable[[], float]
+    counting: Turns
 
     async def answer(
         self, account: Account, ask: CampaignAsk, *, keep: Callable[[Any], KeptAnswer] | None = None
@@ -118,7 +120,8 @@ class Register:
 
     async def _progress(self, account_id: str, name: str) -> Progress:
         known = await self.one(account_id, name)
-        found = await self.campaigns.progress(known.campaign_id, now=self.now())
+        async with self.counting.of(account_id):
+            found = await self.campaigns.progress(known.campaign_id, now=self.now())
         if found is None:
             raise NotFound("there is no such campaign_id")
         return found

@@ -10,6 +10,7 @@ from engine.core.campaign_asks import (
     AttemptReports,
     AttemptsFound,
     CampaignStatistics,
+    CdrPage,
     CdrsByCampaign,
     MachineCodes,
     MachineCodesFound,
@@ -43,10 +44,13 @@ class Archive:
         match ask:
             case CdrsByCampaign(campaign_id=name, count=count, offset=offset):
                 campaign = await self._campaign(account, name)
-                return await reports.cdrs_by_campaign(campaign["campaign_id"], count=count, offset=offset)
+                async with self.counting.of(account.account_id):
+                    rows = await reports.cdrs_by_campaign(campaign["campaign_id"], count=count + 1, offset=offset)
+                return CdrPage(rows[:count], more=len(rows) > count)
             case CampaignStatistics(campaign_id=name):
                 campaign = await self._campaign(account, name)
-                return await reports.campaign_dispositions(campaign["campaign_id"])
+                async with self.counting.of(account.account_id):
+                    return await reports.campaign_dispositions(campaign["campaign_id"])
             case AttemptReports(unique_ids=ids):
                 cdrs, waiting = await reports.attempts(account.account_id, ids)
                 return AttemptsFound(ids=ids, cdrs=cdrs, waiting=waiting, time_zone=account.report_tz)
@@ -54,7 +58,8 @@ class Archive:
                 return await self._poll(account, ask)
             case PollAnswers(campaign_id=name, count=count, offset=offset):
                 found = (await self._campaign(account, name))["campaign_id"]
-                return PollPage(found, await reports.poll(found, order_by="time", count=count, offset=offset))
+                async with self.counting.of(account.account_id):
+                    return PollPage(found, await reports.poll(found, order_by="time", count=count, offset=offset))
             case MachineCodes():
                 return await self._machine_codes(account, ask)
             case _:
@@ -122,6 +127,7 @@ class Archive:
                 until=ask.until,
                 columns=WOLKVOX_COLUMNS,
                 most=MOST_TELEPHONES,
+                account_id=account.account_id,
             )
         finally:
             self.busy.remove(account.account_id)

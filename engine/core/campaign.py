@@ -1,7 +1,7 @@
 """A campaign: whom it calls, when, how fast and how often, and what those hear who answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any
 
@@ -97,12 +97,16 @@ class Claim:
 
 
 def settings(kept: Mapping[str, Any]) -> Settings:
-    """The settings that JSON has kept."""
+    """The settings that JSON has kept; what another version has kept besides is left out."""
     amd = kept.get("amd")
     values = {
         **kept,
-        "manner": Manner(**kept.get("manner", {})),
+        "manner": Manner(**_known(Manner, kept.get("manner", {}))),
         "retry_on": tuple(kept.get("retry_on", RETRY_ON)),
-        "amd": Amd(**amd) if amd else None,
+        "amd": Amd(**_known(Amd, amd)) if amd else None,
     }
-    return Settings(**values)
+    return Settings(**_known(Settings, values))
+
+
+def _known(kind: type[Manner] | type[Amd] | type[Settings], kept: Mapping[str, Any]) -> dict[str, Any]:
+    return {each.name: kept[each.name] for each in fields(kind) if each.name in kept}

@@ -123,11 +123,19 @@ CampaignAsk = CreateCampaign | ChangeCampaign | ListCampaigns | CampaignProgress
 
 @dataclass(frozen=True, slots=True)
 class CdrsByCampaign:
-    """Some CDRs of a campaign's attempts. Answered with a list of `CdrRow`, by their ids."""
+    """Some CDRs of a campaign's attempts, by their ids. Answered with a `CdrPage`."""
 
     campaign_id: str
     count: int = 1000
     offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CdrPage:
+    """Rows of the store's `cdrs`, each with its `legs`, and whether there are more behind them."""
+
+    rows: list[dict[str, Any]]
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from engine.core.request import AROUND_SPEECH_SECONDS, CallRequest, CampaignAtte
 from engine.core.speech import LEAD_SECONDS, Part, Pause, spoken
 
 MISSING_FIELD = "missing_field"
+UNSPEAKABLE = "unspeakable"  # it is too long with these fields, or there is nothing in it
 DND = "dnd"
 CALLING_HOURS = "calling_hours"
 # Why the permit refuses a number that it will refuse tomorrow, too, and what a CDR says of it.
@@ -27,6 +28,8 @@ FINAL = {
     "route": "route",
     "caller_id": "caller_id",
     DND: DND,
+    MISSING_FIELD: MISSING_FIELD,
+    UNSPEAKABLE: UNSPEAKABLE,
 }
 LONGEST_VALUE = 200  # characters of a contact's field that are spoken
 MACHINE_SECONDS = 60  # how long a machine may greet before what is to be said

@@ -42,6 +42,7 @@ BY_US = {
     "no_agent_free": Outcome(Disposition.BUSY, "party", "no agent was free"),
     "missed": Outcome(Disposition.CANCEL, "us", "missed"),
     "missing_field": Outcome(Disposition.CANCEL, "us", "missing_field"),
+    "unspeakable": Outcome(Disposition.CANCEL, "us", "the text can not be spoken with these fields"),
     "not_dialled": Outcome(Disposition.CANCEL, "us", "never dialled"),
     "refused": Outcome(Disposition.CHANUNAVAIL, "us", "Asterisk did not carry out a command for it"),
     "interrupted": Outcome(Disposition.CONGESTION, "us", "cut off from Asterisk while dialling"),

@@ -13,13 +13,13 @@ import structlog
 from engine.core import pacing
 from engine.core.account import Account
 from engine.core.campaign import Campaign, Claim, Lead
-from engine.core.campaign_call import CALLING_HOURS, DND, FINAL, MISSING_FIELD, refused, request, unrung
+from engine.core.campaign_call import CALLING_HOURS, DND, FINAL, refused, request, unrung
 from engine.core.ids import of_callback
 from engine.core.permit import DESTINATION_SECONDS
 from engine.core.request import CallRequest
 from engine.errors import InvalidRequest, NotPermitted, Refusal, StoreAway, TooLate, Unauthorised, Unavailable
 from engine.leads.means import Means
-from engine.leads.speech import FieldMissing
+from engine.leads.speech import NotSpoken
 from engine.store.leads import Claimed, Running
 
 ID_BYTES = 5
@@ -183,8 +183,8 @@ class LeadQueue:
             ivr = await self.means.speech.ivr(self.campaign, account)
             routes, limits = self.means.accounts.routes, self.means.limits
             asked = request(self.campaign, lead, account, routes=routes, limits=limits, speech=speech, ivr=ivr)
-        except FieldMissing:
-            await self._settle(lead, MISSING_FIELD)
+        except NotSpoken as exc:
+            await self._settle(lead, exc.reason)
         except (Unavailable, InvalidRequest, KeyError) as exc:  # the voice fails, or something is gone since the look
             self.means.speech.drop(speech)
             log.info("lead put off", campaign=lead.campaign_id, position=lead.position, why=repr(exc))
@@ -256,10 +256,10 @@ class LeadQueue:
         """Nobody is rung: for a while, or for good, and a CDR says why."""
         if reason == CALLING_HOURS:
             self._off_hours += 1
-        if reason not in FINAL and reason != MISSING_FIELD:
+        if reason not in FINAL:
             self._put_off.append((lead, HOURS_SECONDS))
             return
-        said = FINAL.get(reason, reason)
+        said = FINAL[reason]
         call = unrung(self.campaign, lead, said, call_id=_new_id(), now=time.time())
         try:
             await self.means.store.writer.accept(call, Claim(lead.campaign_id, lead.position, lead.version))

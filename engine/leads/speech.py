@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from engine.core.account import Account
 from engine.core.campaign import Campaign, Lead
-from engine.core.campaign_call import ivr_of, parts
+from engine.core.campaign_call import MISSING_FIELD, UNSPEAKABLE, ivr_of, parts
 from engine.core.ivr import Ivr
 from engine.core.refusal import InvalidRequest
 from engine.core.request import CallRequest, Speech
@@ -13,8 +13,12 @@ from engine.media.speeches import Speeches
 from engine.media.studio import Studio
 
 
-class FieldMissing(Exception):
-    """the contact has no value for a field of the text"""
+class NotSpoken(Exception):
+    """The text can not be said to this contact, whenever it is tried: `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,7 +31,7 @@ class LeadSpeech:
     held: set[str] = field(default_factory=set)
 
     async def speech(self, campaign: Campaign, lead: Lead, account: Account) -> Speech | None:
-        """What this contact hears first, None for nothing. Raises `FieldMissing`, `VoiceFailed`, `Unavailable`."""
+        """What this contact hears first, None for nothing. Raises `NotSpoken`, `VoiceFailed`, `Unavailable`."""
         settings = campaign.settings
         if settings.announcement:
             announcement = account.announcements[settings.announcement]
@@ -37,7 +41,7 @@ class LeadSpeech:
         try:
             said = parts(campaign, lead)
         except InvalidRequest as exc:
-            raise FieldMissing(exc.message) from exc
+            raise NotSpoken(UNSPEAKABLE if exc.param == "template" else MISSING_FIELD) from exc
         speech = await self.speeches.keep(await self.studio.render(said, settings.manner), times=settings.times)
         self.held.add(speech.media)
         return speech

@@ -25,8 +25,9 @@ Row = dict[str, Any]
 class Campaigns:
     """Methods raise `StoreAway`. Times are epoch seconds; a campaign is known by its id and by its number."""
 
-    def __init__(self, named: Callable[..., Awaitable[list[Row]]]) -> None:
+    def __init__(self, named: Callable[..., Awaitable[list[Row]]], long: Callable[..., Awaitable[list[Row]]]) -> None:
         self._named = named
+        self._long = long
 
     async def create(self, campaign: Campaign, kept: KeptAnswer | None = None) -> Campaign:
         """Keep a new one, and what its request is answered; with its number.
@@ -73,7 +74,7 @@ class Campaigns:
 
     async def progress(self, campaign_id: str, *, now: float) -> Progress | None:
         """How far the campaign with that id is."""
-        for row in await self._named("campaign_progress", campaign_id, now):
+        for row in await self._long("campaign_progress", campaign_id, now):
             return _progress(row, now)
         return None
 

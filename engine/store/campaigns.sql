@@ -111,7 +111,7 @@ WITH counted AS (
 )
 SELECT counted.*, campaigns.settings, campaigns.campaign_id, campaigns.account_id, name, campaigns.list_id,
     dnd_list_id, calls_per_minute, starts_at, ends_at, created_at, number, state, reason, started_at, settled_at,
-    (SELECT count(*) FROM contacts WHERE contacts.list_id = campaigns.list_id) AS contacts,
+    coalesce((SELECT last_position FROM lists WHERE lists.list_id = campaigns.list_id), 0) AS contacts,
     (SELECT count(*) FROM calls
         WHERE calls.account_id = campaigns.account_id AND requested_at > to_timestamp($2::double precision - 60)
             AND request #>> '{campaign,campaign_id}' = $1) AS last_minute,

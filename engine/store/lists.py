@@ -9,11 +9,12 @@ import orjson
 
 from engine.core.campaign_asks import ListKind
 from engine.core.contacts import Contact
-from engine.errors import IdTaken, NameTaken, NotFound, StoreAway
+from engine.errors import IdTaken, NameTaken, NotFound, OverCapacity, StoreAway
 from engine.store.connection import AWAY, COMMAND_SECONDS
 from engine.store.queries import QUERIES
 
 ADD_SECONDS = 15.0  # ten thousand contacts take half a second, and Postgres may be busy
+LOCK_SECONDS = 1.0  # for a list that a file is being imported into
 WORK_MEMORY = "64MB"  # of the backend that sorts an import; what is more goes to its disk
 STAGED = ("place", "number", "name", "fields")
 
@@ -38,10 +39,14 @@ class Lists:
         return next(iter(await self._named("find_list", account_id, kind, list_id)), None)
 
     async def add(self, account_id: str, kind: ListKind, list_id: str, contacts: Sequence[Contact]) -> int:
-        """Add those that are not in it, some thousands at most; how many. Raises `NotFound`."""
+        """Add those that are not in it, some thousands at most; how many. Raises `NotFound`, `OverCapacity`."""
         columns = [[each.number for each in contacts], [each.name for each in contacts]]
         async with self._transaction(ADD_SECONDS) as connection:
-            last = await hold(connection, account_id, kind, list_id)
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS:g}s'")
+            try:
+                last = await hold(connection, account_id, kind, list_id)
+            except asyncpg.LockNotAvailableError:
+                raise OverCapacity("a file is being imported into this list, please try again") from None
             fields = [dict(each.fields) for each in contacts]
             statement = QUERIES["add_contacts"]
             added = await connection.execute(statement, list_id, last, *columns, fields, timeout=ADD_SECONDS)

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from engine.core.idempotency import Answer, Key
-from engine.errors import DndAway, KeyReused, StoreAway
+from engine.errors import DndAway, KeyReused, OverCapacity, StoreAway
 from engine.store.callbacks import Callbacks
 from engine.store.campaigns import Campaigns
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
@@ -22,6 +22,9 @@ from engine.store.writer import Writer
 POOL_SIZE = 8
 WAIT_SECONDS = 0.5  # for a connection
 SOUND_SECONDS = 15.0  # ten minutes are 9.6 MB, and Postgres may be far away
+LONG_SECONDS = 20.0  # what counts an account's millions; a page, or one campaign, takes hundredths
+LONG_AT_ONCE = 4  # of them, so that they never have all connections
+LONG_WAIT_SECONDS = 10.0
 LISTEN_RETRY_SECONDS = 1.0
 LOOK_SECONDS = 5.0
 DND_SECONDS = 1.0
@@ -41,8 +44,9 @@ class Store:
         self.callbacks = Callbacks(self._named, writer.forget)
         self.leads = Leads(self._named)
         self.lists = Lists(self._named, self._transaction)
-        self.reports = Reports(self._named, self._fetch, self._cdrs)
-        self.campaigns = Campaigns(self._named)
+        self.reports = Reports(self._named, self._long, self._cdrs)
+        self.campaigns = Campaigns(self._named, self._long)
+        self._long_reads = asyncio.Semaphore(LONG_AT_ONCE)
 
     @classmethod
     @asynccontextmanager
@@ -264,6 +268,18 @@ class Store:
                 yield connection
         except AWAY as exc:
             raise StoreAway from exc
+
+    async def _long(self, query: str, *arguments: object) -> list[Row]:
+        """What may count millions of rows. Raises `OverCapacity` where others do so for too long."""
+        try:
+            async with asyncio.timeout(LONG_WAIT_SECONDS):
+                await self._long_reads.acquire()
+        except TimeoutError:
+            raise OverCapacity("too many long reports are made at once, please try again") from None
+        try:
+            return await self._fetch(QUERIES[query], *arguments, seconds=LONG_SECONDS)
+        finally:
+            self._long_reads.release()
 
     async def _named(self, query: str, *arguments: object) -> list[Row]:
         return await self._fetch(QUERIES[query], *arguments)

@@ -1,15 +1,12 @@
 """Reports: what CDRs, campaigns and their leads come to, read so that millions of them do not matter."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from engine.store.queries import QUERIES
+from engine.core.report_refusals import TokenBusy
 
-REPORT_SECONDS = 20.0  # what counts an account's millions; a page, or one campaign, takes hundredths
-LONG_AT_ONCE = 4  # of them, so that they never have all of the store's connections
 DEEP = 100_000  # an offset that is counted for a second or more
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)  # no other has ever been given
@@ -19,18 +16,17 @@ Row = dict[str, Any]
 
 
 class Reports:
-    """Methods raise `StoreAway`: after 2 s, those over all of an account's CDRs after 20 s. Times are epoch seconds."""
+    """Methods raise `StoreAway`: after 2 s, those that count CDRs after 20 s. Times are epoch seconds."""
 
     def __init__(
         self,
         named: Callable[..., Awaitable[list[Row]]],
-        fetch: Callable[..., Awaitable[list[Row]]],
+        long: Callable[..., Awaitable[list[Row]]],
         with_legs: Callable[[list[Row]], Awaitable[list[Row]]],
     ) -> None:
         self._named = named
-        self._fetch = fetch
+        self._long = long
         self._with_legs = with_legs
-        self._turns = asyncio.Semaphore(LONG_AT_ONCE)
 
     async def cdrs_by_date(
         self, account_id: str, *, since: datetime, until: datetime, count: int, offset: int
@@ -60,7 +56,7 @@ class Reports:
 
     async def campaign_dispositions(self, campaign_id: str) -> dict[str, int]:
         """How many of a campaign's attempts came out in which way."""
-        return _counts(await self._named("campaign_dispositions", campaign_id))
+        return _counts(await self._long("campaign_dispositions", campaign_id))
 
     async def attempts(self, account_id: str, ids: Sequence[str]) -> tuple[dict[str, Row], dict[str, Row]]:
         """What there is of these ids of attempts and requests: CDRs, and what has none yet.
@@ -83,7 +79,7 @@ class Reports:
 
     async def poll(self, campaign_id: str, *, order_by: str, count: int, offset: int) -> list[Row]:
         """The same, contact by contact: unique_id, number, digits, answers, answered_at, billsec."""
-        return await self._named("poll", campaign_id, order_by, count, offset)
+        return await self._long("poll", campaign_id, order_by, count, offset)
 
     async def machine_codes(
         self,
@@ -94,18 +90,18 @@ class Reports:
         until: datetime,
         columns: Mapping[str, str],
         most: int,
+        account_id: str,
     ) -> tuple[int, str]:
         """How many telephones were tried from `since` to before `until`, up to one more than `most`, and JSON of each.
 
         `whose` is a campaign's id, or an account's for all of its campaigns. `columns` says what counts in which one.
+        Raises `TokenBusy` while they are counted for that account, on whichever node.
         """
         name = "machine_codes_of_all" if all_campaigns else "machine_codes"
-        (row,) = await self._long(name, whose, since, until, dict(columns), most + 1)
+        (row,) = await self._long(name, whose, since, until, dict(columns), most + 1, account_id)
+        if not row["is_free"]:
+            raise TokenBusy
         return row["telephones"], row["rows"]
-
-    async def _long(self, query: str, *arguments: object) -> list[Row]:
-        async with self._turns:
-            return await self._fetch(QUERIES[query], *arguments, seconds=REPORT_SECONDS)
 
 
 def _counts(rows: list[Row]) -> dict[str, int]:

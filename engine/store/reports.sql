@@ -142,14 +142,17 @@ LIMIT $3 OFFSET $4
 
 -- name: machine_codes
 -- The attempts of a campaign from a time to before another, by telephone and column: rows as one JSON text, made here
--- because the engine has calls to see to meanwhile. $4 says in which column an outcome is counted, if in any.
-WITH attempts AS (
+-- because the engine has calls to see to meanwhile. $4 says in which column an outcome is counted, if in any. Nothing is where they are counted for
+-- that account ($6) on any node at this moment.
+WITH free AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(hashtext('machine codes'), hashtext($6)) AS is_free
+), attempts AS (
     SELECT dialed_number AS telephone, $4::jsonb ->> CASE
-        WHEN reason = 'missing_field' THEN reason
+        WHEN channel = '' THEN 'undialled'  -- suppressed, refused, lost: no telephone was tried
         WHEN disposition = 'ANSWER' AND amd_status = 'machine' THEN amd_status
         ELSE disposition
     END AS word
-    FROM cdrs WHERE campaign_id = $1 AND call_date >= $2 AND call_date < $3
+    FROM free JOIN cdrs ON is_free WHERE campaign_id = $1 AND call_date >= $2 AND call_date < $3
 ), telephones AS (
     SELECT telephone,
         count(*)::text AS total_machine_recognitions,
@@ -160,17 +163,21 @@ WITH attempts AS (
         (count(*) FILTER (WHERE word = 'failed'))::text AS failed
     FROM attempts WHERE word IS NOT NULL GROUP BY telephone ORDER BY telephone LIMIT $5
 )
-SELECT count(*) AS telephones, coalesce(json_agg(row_to_json(telephones))::text, '[]') AS rows FROM telephones
+SELECT count(*) AS telephones, coalesce(json_agg(row_to_json(telephones))::text, '[]') AS rows,
+    (SELECT is_free FROM free) AS is_free
+FROM telephones
 
 -- name: machine_codes_of_all
 -- The same of all campaigns of an account.
-WITH attempts AS (
+WITH free AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(hashtext('machine codes'), hashtext($6)) AS is_free
+), attempts AS (
     SELECT dialed_number AS telephone, $4::jsonb ->> CASE
-        WHEN reason = 'missing_field' THEN reason
+        WHEN channel = '' THEN 'undialled'  -- suppressed, refused, lost: no telephone was tried
         WHEN disposition = 'ANSWER' AND amd_status = 'machine' THEN amd_status
         ELSE disposition
     END AS word
-    FROM cdrs WHERE account_id = $1 AND call_date >= $2 AND call_date < $3 AND campaign_id IS NOT NULL
+    FROM free JOIN cdrs ON is_free WHERE account_id = $1 AND call_date >= $2 AND call_date < $3 AND campaign_id IS NOT NULL
         AND (call_date AT TIME ZONE 'UTC')::date >= ($2::timestamptz AT TIME ZONE 'UTC')::date
         AND (call_date AT TIME ZONE 'UTC')::date <= ($3::timestamptz AT TIME ZONE 'UTC')::date
 ), telephones AS (
@@ -183,4 +190,6 @@ WITH attempts AS (
         (count(*) FILTER (WHERE word = 'failed'))::text AS failed
     FROM attempts WHERE word IS NOT NULL GROUP BY telephone ORDER BY telephone LIMIT $5
 )
-SELECT count(*) AS telephones, coalesce(json_agg(row_to_json(telephones))::text, '[]') AS rows FROM telephones
+SELECT count(*) AS telephones, coalesce(json_agg(row_to_json(telephones))::text, '[]') AS rows,
+    (SELECT is_free FROM free) AS is_free
+FROM telephones

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="function")
 EPOCH = "Thu, 01 Jan 1970 00:00:00 GMT"
 OURS = {"account": "account_1", "auth": "secret of account_1"}
 THEIRS = {"account": "account_2", "auth": "secret of account_2"}
-EXTRAS = ("reason", "unique_id", "amd_status", "legs")
+EXTRAS = ("reason", "unique_id", "amd_status", "amd_reason", "legs")
 
 
 @pytest_asyncio.fixture(loop_scope="function")
@@ -78,6 +78,7 @@ async def test_the_cdrs_of_a_campaign_are_the_documents_to_the_letter(client: Cl
         "reason": "on the do-not-disturb list",
         "unique_id": unique_id(1),
         "amd_status": None,
+        "amd_reason": None,
         "legs": [],
     }
     assert extras[0] == never
@@ -173,7 +174,8 @@ async def test_an_attempt_that_has_not_ended_has_no_cdr_yet(client: Client, data
 #  extra reason "missing_field""; a campaign of type 1; who answered
 async def test_the_other_rows_of_a_campaign(client: Client, database_url: str) -> None:
     lacking = undialled("CANCEL", unique_id=unique_id(3), id=451)
-    machine = cdr(unique_id=unique_id(4), campaign_type=1, amd_status="machine", digits="1*#", id=452)
+    heard = {"amd_status": "machine", "amd_reason": "MAXWORDS-5-5"}
+    machine = cdr(unique_id=unique_id(4), campaign_type=1, **heard, digits="1*#", id=452)
     busy = unanswered("BUSY", unique_id=unique_id(5), reason="busy (486)", id=453)
     await insert(database_url, "cdrs", lacking, machine, busy)
     _, found = await ask(client, "get_cdr_by_campaign_id", campaign_id=CAMPAIGN_ID, offset=2)
@@ -183,7 +185,7 @@ async def test_the_other_rows_of_a_campaign(client: Client, database_url: str) -
     assert [missing[name] for name in shown] == expected
     assert (answered["destination_context"], answered["dtmf_inputs"]) == ("local_call_campaign_type_1", "1*#")
     assert (answered["dial_status"], answered["call_status"]) == ("ANSWER", "ANSWERED")
-    assert answered["amd_status"] == "machine"
+    assert {name: answered[name] for name in heard} == heard
     assert (tried["dial_status"], tried["call_status"], tried["billsec"], tried["answer"]) == ("BUSY", None, 0.0, EPOCH)
 
 

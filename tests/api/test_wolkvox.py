@@ -10,6 +10,7 @@ from engine.accounts import Accounts, fingerprint
 from engine.api import reports
 from engine.api.dialects.wolkvox import PATH
 from engine.errors import StoreAway
+from engine.store.connection import connect
 from engine.store.postgres import Store
 from tests.api.conftest import ROUTE, Client, account
 from tests.store.rows import CAMPAIGN_ID, OTHER_CAMPAIGN_ID, campaign, cdr, insert, unanswered, undialled, unique_id
@@ -220,6 +221,24 @@ async def test_a_token_is_used_once_at_a_time(client: Client, store: Store, monk
     go_on.set()
     assert (await first, await other) == (EMPTY, EMPTY)
     assert await ask(client) == EMPTY  # it is free again
+
+
+async def test_nor_is_it_on_another_node(client: Client, database_url: str) -> None:
+    elsewhere = await connect(database_url)
+    try:
+        async with elsewhere.transaction():
+            await elsewhere.execute("SELECT pg_advisory_xact_lock(hashtext('machine codes'), hashtext('account_1'))")
+            assert (await ask(client))["code"] == 429
+    finally:
+        await elsewhere.close()
+    assert await ask(client) == EMPTY
+
+
+async def test_who_was_never_dialled_has_no_machine_codes(client: Client, database_url: str) -> None:
+    for place, reason in enumerate(("a region the account may not call", "missing_field", "dialling was stopped"), 1):
+        never = undialled("CANCEL", unique_id=unique_id(place), reason=reason, call_date=BEGIN + place)
+        await insert(database_url, "cdrs", never)
+    assert await ask(client) == EMPTY
 
 
 async def test_a_question_that_failed_frees_the_token(

@@ -174,13 +174,18 @@ def reports(store: Store, count: int) -> Iterator[tuple[str, Callable[[int], Awa
 
     async def codes(turn: int) -> object:
         found = await ids.machine_codes(
-            campaign(turn + 2), all_campaigns=False, **day(turn, DAYS * 10), columns=WOLKVOX_COLUMNS, most=TELEPHONES
+            campaign(turn + 2),
+            all_campaigns=False,
+            **day(turn, DAYS * 10),
+            columns=WOLKVOX_COLUMNS,
+            most=TELEPHONES,
+            account_id=ACCOUNT,
         )
         return wolkvox.reply(MachineCodesFound(*found))
 
     async def codes_of_all(turn: int) -> object:
         found = await ids.machine_codes(
-            ACCOUNT, all_campaigns=True, **day(turn, 31), columns=WOLKVOX_COLUMNS, most=TELEPHONES
+            ACCOUNT, all_campaigns=True, **day(turn, 31), columns=WOLKVOX_COLUMNS, most=TELEPHONES, account_id=ACCOUNT
         )
         return wolkvox.reply(MachineCodesFound(*found))
 

@@ -28,6 +28,7 @@ INSERT INTO lists (list_id, account_id, kind, name, created_at) VALUES
 """
 # Of `contacts` so many are leads: by their position modulo 10 done 0-4, calling 5, queued 6-7, to be called again 8-9.
 CONTACTS = """
+WITH lengthened AS (UPDATE lists SET last_position = {contacts} WHERE list_id = '{list_id}')
 INSERT INTO contacts (list_id, position, number, name, fields)
 SELECT '{list_id}', n, 919910000000 + n, '', '{{"field1": "x"}}' FROM generate_series(1, {contacts}) AS n
 """

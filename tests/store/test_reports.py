@@ -8,6 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from engine.errors import OverCapacity
+from engine.store import postgres
 from engine.store.postgres import POOL_SIZE, Store
 from engine.store.queries import QUERIES
 from tests.store import rows
@@ -108,11 +110,28 @@ async def test_long_reports_leave_connections_to_others(store: Store, monkeypatc
         await go_on.wait()
         return []
 
-    monkeypatch.setattr(store.reports, "_fetch", slowly)
-    asked = [asyncio.create_task(store.reports.dispositions(f"account_{n}")) for n in range(20)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert begun == 4 < POOL_SIZE
-    await store.ping()
-    go_on.set()
-    assert await asyncio.gather(*asked) == [{}] * 20
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "_fetch", slowly)
+        asked = [asyncio.create_task(store.reports.dispositions(f"account_{n}")) for n in range(20)]
+        await asyncio.sleep(0.01)
+        assert begun == 4 < POOL_SIZE
+        go_on.set()
+        assert await asyncio.gather(*asked) == [{}] * 20
+
+
+async def test_who_would_wait_too_long_for_a_long_report_is_told_so(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def for_ever(*_: object, **__: object) -> list[dict[str, Any]]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(store, "_fetch", for_ever)
+    monkeypatch.setattr(postgres, "LONG_WAIT_SECONDS", 0.05)
+    asked = [asyncio.create_task(store.reports.dispositions("account_1")) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(OverCapacity):
+        await store.reports.dispositions("account_1")
+    for each in asked:
+        each.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)

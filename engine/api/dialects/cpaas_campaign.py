@@ -117,7 +117,7 @@ def _settings(body: Body, around: Surroundings) -> tuple[Settings, tuple[str, ..
         times=params.ranged(body, REPEAT, 1, MOST_REPEATS, default=1),
         connect_to=params.connect_to(body, around, campaign_type=campaign_type, shown=shown),
         max_retries=params.ranged(body, RETRIES, 0, MOST_RETRIES, default=0),
-        retry_seconds=params.ranged(body, "retry_time", 1, LONGEST_RETRY_SECONDS, default=60),
+        retry_seconds=params.ranged(body, "retry_time", 0, LONGEST_RETRY_SECONDS, default=60),
         retry_on=params.statuses(body, "retry_on_statuses"),
         amd=params.amd(body, says=bool(words or announcement)),
     )

@@ -25,6 +25,7 @@ AUDIBLE = "1"  # what a field is taken to hold while the text is checked
 FLAGS = {"0": False, "1": True}
 AMD_WORDS = ("off", "asterisk")
 RETRIED = (*RETRY_ON, Disposition.CHANUNAVAIL)  # never who answered, is not to be called, or whom we did not reach for
+MOST_STATUSES = 20
 SPELLINGS = {"NOANSER": Disposition.NOANSWER}  # the document's own
 # What Asterisk's AMD may be told, from and to: milliseconds, words, a loudness.
 AMD_RANGES = {
@@ -104,6 +105,8 @@ def statuses(body: Body, name: str) -> tuple[str, ...]:
     """What is dialled again: an array, or words with commas between them."""
     given: Any = body.get(name)
     words = given if isinstance(given, list) else text(body, name).split(",")
+    if len(words) > MOST_STATUSES:
+        raise InvalidRequest(f"{name}: at most {MOST_STATUSES} are taken", param=name)
     found: list[str] = []
     for each in words:
         word = "".join(text({name: each}, name).split()).upper().strip(QUOTES)

@@ -1,21 +1,21 @@
 """CDRs and their statistics in the CPaaS suite's API, of requests and of campaigns' attempts."""
 
-import re
 from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import lru_cache
 
 from engine.api.dialect import Body, Operation, Surroundings
-from engine.api.dialects.cpaas_params import date, day_after, id_of, required, whole
+from engine.api.dialects.cpaas_campaign_params import required_id, tidied
+from engine.api.dialects.cpaas_params import date, day_after, id_of, whole
 from engine.core.asks import Ask, CdrByRequestId, CdrRow, CdrsByDate, CdrStatistics
 from engine.core.campaign import KIND as CAMPAIGN
-from engine.core.campaign_asks import CampaignStatistics, CdrsByCampaign
+from engine.core.campaign_asks import CampaignStatistics, CdrPage, CdrsByCampaign
 from engine.core.refusal import InvalidRequest
 from engine.core.vendor_words import context, counted, direction, words_of
 
 RECORD_COUNT = 1000  # and no more at once: an engine that words them has calls to see to
-CAMPAIGN_ID = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
 HEARD = ("heard_seconds", "announcement_seconds")
+ATTEMPT = ("unique_id", "amd_status", "amd_reason")
 OF_CAMPAIGNS = "dnd_calls"  # the document has it where it counts a campaign's, and only there
 
 
@@ -49,6 +49,14 @@ def reply_cdrs(rows: list[CdrRow]) -> Body:
     """The CDRs, or an empty result."""
     message = "cdr found" if rows else "cdr not found"
     return {"response": {"message": message, "result": [cdr(row) for row in rows], "success": "true"}}
+
+
+def reply_page(page: CdrPage) -> Body:
+    """A campaign's CDRs; where there are more than were asked for, `more` says so, an extra field of ours."""
+    worded = reply_cdrs(page.rows)
+    if page.more:
+        worded["response"]["more"] = "true"
+    return worded
 
 
 def reply_statistics(dispositions: dict[str, int]) -> Body:
@@ -89,7 +97,7 @@ def cdr(row: CdrRow) -> Body:
         "request_id": "" if of_campaign else row["request_id"],
         "uniqueid": row["channel"],
         "reason": row["reason"],
-        **({"unique_id": row["unique_id"], "amd_status": row["amd_status"]} if of_campaign else {}),
+        **({name: row[name] for name in ATTEMPT} if of_campaign else {}),
         **{name: row[name] for name in HEARD if row[name] is not None},
         "legs": [leg(each) for each in row["legs"]],
     }
@@ -119,10 +127,7 @@ def _page(body: Body) -> tuple[int, int]:
 
 
 def _campaign_id(body: Body) -> str:
-    found = required(body, "campaign_id")
-    if not CAMPAIGN_ID.fullmatch(found):
-        raise InvalidRequest("campaign_id is not valid", param="campaign_id")
-    return found
+    return required_id(tidied(body), "campaign_id")
 
 
 def _statistics(dispositions: dict[str, int], *, without: str = "") -> Body:
@@ -146,7 +151,7 @@ def _iso(at: float | None) -> str | None:
 OPERATIONS = (
     Operation("POST", "/api/get_cdr_by_request_id", parse_by_request_id, reply_cdrs),
     Operation("POST", "/api/get_cdr_by_date", parse_by_date, reply_cdrs),
-    Operation("POST", "/api/get_cdr_by_campaign_id", parse_by_campaign_id, reply_cdrs),
+    Operation("POST", "/api/get_cdr_by_campaign_id", parse_by_campaign_id, reply_page),
     Operation("GET", "/api/get_cdr_statistics", lambda *_: CdrStatistics(), reply_statistics),
     Operation("POST", "/api/get_campaign_cdr_statistics", parse_campaign_statistics, reply_campaign_statistics),
 )

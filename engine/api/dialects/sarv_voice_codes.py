@@ -41,7 +41,7 @@ def identified(compulsory: tuple[str, ...]) -> Callable[[Mapping[str, str], Body
     def identify(_: Mapping[str, str], body: Body) -> Identity:
         if any(name not in body for name in compulsory):
             raise Coded(MISSING)
-        if not all(body[name] for name in compulsory):
+        if not all(body[name].strip(" ,") for name in compulsory):
             raise Coded(BLANK)
         return Identity(body["username"], body["token"])
 
