@@ -25,7 +25,7 @@ from engine.staff import Staff
 from engine.store.postgres import Store
 
 # Deadlines by which something is to be heard of Asterisk, by their beginnings.
-HEARD = (RING, PAUSE, SPEECH, SILENCE, *hearing.DEADLINES, menu.WRONG, menu.PROMPT, menu.KEY)
+HEARD = (RING, PAUSE, SPEECH, SILENCE, *hearing.DEADLINES, menu.WRONG, menu.PROMPT, menu.KEY, menu.UNHEARD)
 
 log = structlog.get_logger()
 

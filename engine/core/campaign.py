@@ -108,5 +108,11 @@ def settings(kept: Mapping[str, Any]) -> Settings:
     return Settings(**_known(Settings, values))
 
 
+def understood(kept: Mapping[str, Any]) -> bool:
+    """Whether all that was kept means something here: else nobody of this version carries it out."""
+    inner = (Manner, kept.get("manner") or {}), (Amd, kept.get("amd") or {})
+    return all(each.keys() <= {name.name for name in fields(kind)} for kind, each in ((Settings, kept), *inner))
+
+
 def _known(kind: type[Manner] | type[Amd] | type[Settings], kept: Mapping[str, Any]) -> dict[str, Any]:
     return {each.name: kept[each.name] for each in fields(kind) if each.name in kept}

@@ -18,15 +18,14 @@ MISSING_FIELD = "missing_field"
 UNSPEAKABLE = "unspeakable"  # it is too long with these fields, or there is nothing in it
 DND = "dnd"
 CALLING_HOURS = "calling_hours"
-# Why the permit refuses a number that it will refuse tomorrow, too, and what a CDR says of it.
+# Why a contact is not called at any time, and what a CDR says of it. What somebody may have mistyped a minute ago (a
+# route, the caller id) is waited for: it must not use up the list.
 FINAL = {
     "shape": "number",
     "number": "number",
     "emergency": "emergency",
     "premium": "premium",
     "region": "region",
-    "route": "route",
-    "caller_id": "caller_id",
     DND: DND,
     MISSING_FIELD: MISSING_FIELD,
     UNSPEAKABLE: UNSPEAKABLE,

@@ -35,6 +35,8 @@ def follow(call: Call, leg: Leg, event: Event) -> list[Command] | None:
             del call.deadlines[SNOOP]
             call.deadlines[AMD] = call.now + amd.total_analysis_time / 1000 + VERDICT_SECONDS
             return [c.TuneAmd(leg=leg.name, amd=amd), c.Detect(leg=leg.name)]
+        case Snooped():  # too late
+            return [c.StopSnoop(leg=leg.name)]
         case AmdHeard(status=status, cause=cause) if AMD in call.deadlines:
             settle(call, leg, judge(amd, status, cause), cause)
             return None

@@ -9,12 +9,13 @@ from engine.core.call import Call
 from engine.core.commands import Command
 from engine.core.ivr import IVR_SECONDS, Choice, Ivr, Prompt, Step, Visit
 from engine.core.leg import Leg
-from engine.core.speaking import LATE_SECONDS
+from engine.core.speaking import LATE_SECONDS, QUIET_SECONDS, SLACK_SECONDS
 
 WRONG = "wrong"
 PROMPT = "prompt"
 KEY = "key"
 VISIT = "visit"  # the deadline of the whole visit
+UNHEARD = "unheard"  # the deadline by which the end has to come of a leg that does not hear what is said
 FINISHED = "finished"
 MAX_IVR = "max_ivr"
 
@@ -31,12 +32,21 @@ def begin(call: Call, leg: Leg) -> list[Command]:
 
 
 def played(call: Call, leg: Leg) -> list[Command]:
-    """What was said is over: the question follows, or the wait for a key."""
+    """What was said is over: the question follows, or the wait for a key.
+
+    Cut short, the leg's end is on its way, or it can not be played.
+    """
     step = _step(call)
-    if call.deadlines.pop(WRONG, None):
+    name = WRONG if WRONG in call.deadlines else PROMPT
+    told_by = call.deadlines.pop(name, None)
+    if told_by is None:
+        return []
+    if call.now < told_by - LATE_SECONDS - SLACK_SECONDS:
+        call.deadlines[UNHEARD] = call.now + QUIET_SECONDS
+        return []
+    if name == WRONG:
         return _say(call, leg, step.prompt, PROMPT)
-    if call.deadlines.pop(PROMPT, None):
-        call.deadlines[KEY] = call.now + step.timeout_seconds
+    call.deadlines[KEY] = call.now + step.timeout_seconds
     return []
 
 
@@ -65,7 +75,7 @@ def again(call: Call, leg: Leg) -> list[Command]:
 
 def _interrupt(call: Call, leg: Leg) -> list[Command]:
     saying = PROMPT in call.deadlines or WRONG in call.deadlines
-    for name in (WRONG, PROMPT, KEY):
+    for name in (WRONG, PROMPT, KEY, UNHEARD):
         call.deadlines.pop(name, None)
     return [c.StopPlay(leg=leg.name, playback=call.plays)] if saying else []
 

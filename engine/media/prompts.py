@@ -1,12 +1,11 @@
 """Prompts: what an IVR says, spoken once, in files of a node that stay as long as they are used."""
 
 import asyncio
-import os
 import time
 import wave
 from contextlib import suppress
 from dataclasses import replace
-from io import BytesIO
+from hashlib import sha256
 from pathlib import Path
 
 import structlog
@@ -20,7 +19,9 @@ from engine.media.studio import Studio
 from engine.sound import PLAYABLE
 
 UNUSED_SECONDS = 30 * 86400.0
-USED_SECONDS = 3600.0  # a file's time is set at most so often
+FRESH_SECONDS = 3600.0  # a prompt in use is made anew so often: a voice that was away then may be back
+
+HASH_LENGTH = 16  # of what is heard, in a file's name
 
 log = structlog.get_logger()
 
@@ -44,25 +45,39 @@ class Prompts:
 
     async def prompt(self, text: str, asked: Manner) -> Prompt:
         """The text as a sound. Raises `VoiceFailed`, `Unavailable`, `InvalidRequest`."""
-        file = self._folder / f"{name_of(text, asked, 'prompt')}.wav"
-        seconds = await asyncio.to_thread(_used, file)
-        if seconds is None:
+        name = name_of(text, asked, "prompt")
+        file = await asyncio.to_thread(_latest, self._folder, name)
+        if file is None or not _fresh(file):
             async with self._speaking:
-                seconds = await asyncio.to_thread(_used, file) or await self._speak(file, text, asked)
+                file = await asyncio.to_thread(_latest, self._folder, name)
+                if file is None or not _fresh(file):
+                    file = await self._again(file, name, text, asked)
+        seconds = await asyncio.to_thread(_seconds, file)
         return Prompt(media=f"sound:{file.with_suffix('')}", seconds=seconds, text=text)
 
     async def sweep(self) -> int:
         """Remove what was not used for 30 days; how many files. Raises `OSError`."""
         return await asyncio.to_thread(_sweep, self._folder, time.time() - UNUSED_SECONDS)
 
-    async def _speak(self, file: Path, text: str, asked: Manner) -> float:
+    async def _again(self, file: Path | None, name: str, text: str, asked: Manner) -> Path:
+        """The file it is in now; one that was made before is better than none."""
+        try:
+            return await self._speak(name, text, asked)
+        except Unavailable:
+            if file is None:
+                raise
+            return file
+
+    async def _speak(self, name: str, text: str, asked: Manner) -> Path:
+        """The file, of another name where it sounds otherwise than before: a call may be playing that one."""
         sound = await self._studio.render(spoken(text, {}), asked)
+        file = self._folder / f"{name}-{sha256(sound).hexdigest()[:HASH_LENGTH]}.wav"
         try:
             await asyncio.to_thread(folder.write, file, sound)
         except OSError as exc:
             log.error("prompt not kept", error=str(exc))
             raise Unavailable from exc
-        return _seconds(sound)
+        return file
 
     async def _step(self, step: Step, asked: Manner) -> Step:
         prompt = await self._made(step.prompt, asked)
@@ -73,19 +88,27 @@ class Prompts:
         return prompt if prompt.media else await self.prompt(prompt.text, asked)
 
 
-def _used(file: Path) -> float | None:
-    """How long the sound of that file is, which is in use; None where there is none."""
-    try:
-        seconds = _seconds(file.read_bytes())
-        if time.time() - file.stat().st_mtime > USED_SECONDS:
-            os.utime(file)
-    except (OSError, EOFError, wave.Error):
-        return None
-    return seconds
+def _latest(kept_in: Path, name: str) -> Path | None:
+    """The file that was made last under that name, if it is a sound."""
+    for file in sorted(kept_in.glob(f"{name}-*.wav"), key=_made_at, reverse=True):
+        with suppress(OSError, EOFError, wave.Error):
+            _seconds(file)
+            return file
+    return None
 
 
-def _seconds(sound: bytes) -> float:
-    with wave.open(BytesIO(sound)) as opened:
+def _made_at(file: Path) -> float:
+    with suppress(OSError):
+        return file.stat().st_mtime
+    return 0.0
+
+
+def _fresh(file: Path) -> bool:
+    return time.time() - _made_at(file) < FRESH_SECONDS
+
+
+def _seconds(file: Path) -> float:
+    with wave.open(str(file)) as opened:
         seconds: float = opened.getnframes() / opened.getframerate()
     return seconds
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from engine.core.campaign import Campaign, Lead, State, settings
+from engine.core.campaign import Campaign, Lead, State, settings, understood
 
 Row = dict[str, Any]
 CAMPAIGN = tuple(each.name for each in fields(Campaign))
@@ -121,5 +121,7 @@ def _running(found: list[Row]) -> Iterator[Running]:
 
 
 def _campaign(row: Mapping[str, Any]) -> Campaign:
+    if not understood(row["settings"]):
+        raise ValueError("settings of another version")
     values = {name: row[name] for name in CAMPAIGN}
     return Campaign(**{**values, "settings": settings(row["settings"]), "state": State(row["state"])})

@@ -50,8 +50,11 @@ FROM campaigns LEFT JOIN granted ON true WHERE campaign_id = $1 AND state = 1
 WITH campaign AS (
     SELECT campaign_id, list_id, enrolled_position FROM campaigns WHERE campaign_id = $1 AND state = 1 FOR UPDATE
 ), fresh AS (
-    SELECT campaign_id, position, contacts.number, contacts.name, fields FROM campaign JOIN contacts USING (list_id)
-    WHERE position > enrolled_position ORDER BY position LIMIT $2
+    SELECT campaign_id, next.* FROM campaign CROSS JOIN LATERAL (  -- so that none of those behind them is read
+        SELECT position, number, name, fields FROM contacts
+        WHERE contacts.list_id = campaign.list_id AND position > campaign.enrolled_position
+        ORDER BY position LIMIT $2
+    ) AS next
 ), moved AS (
     UPDATE campaigns SET enrolled_position = last.position
     FROM (SELECT campaign_id, max(position) AS position FROM fresh GROUP BY campaign_id) AS last

@@ -38,17 +38,19 @@ WITH asked AS (
     FROM jsonb_populate_recordset(NULL::cdrs, $3) AS cdr ORDER BY call_date
     ON CONFLICT (request_id) DO NOTHING
 ), ended AS (
-    SELECT leads.campaign_id, leads.position, asked.ended_at, cdr.disposition,
+    SELECT leads.campaign_id, leads.position, cdr.disposition,
         (asked.request->'campaign'->>'retry_seconds')::double precision AS retry_seconds,
         NOT EXISTS (
             SELECT FROM jsonb_populate_recordset(NULL::legs, $2) AS leg
             WHERE leg.call_id = asked.call_id AND leg.dialed_at IS NOT NULL
+                AND (leg.hangup_reason IS DISTINCT FROM 'interrupted' OR leg.rang_at IS NOT NULL OR leg.estimated)
         ) AND EXISTS (
             SELECT FROM jsonb_populate_recordset(NULL::legs, $2) AS leg
             WHERE leg.call_id = asked.call_id AND leg.hangup_reason IN (
-                'not_dialled', 'store_away', 'asterisk_away', 'stopped', 'account', 'calling_hours'
+                'not_dialled', 'store_away', 'asterisk_away', 'stopped', 'account', 'calling_hours', 'route', 'caller_id',
+                'unplaceable', 'interrupted'
             )
-        ) AND lost < 10 AS is_lost,  -- nobody was dialled, and that is not the lead's fault
+        ) AND lost < 10 AS is_lost,  -- nobody was rung, and that is not the lead's fault
         asked.request->'campaign'->'retry_on' ? cdr.disposition AND
             leads.attempts - lost <= (asked.request->'campaign'->>'max_retries')::integer AS is_retried
     FROM asked JOIN new_calls USING (call_id) JOIN leads USING (call_id)
@@ -60,8 +62,8 @@ WITH asked AS (
     SET disposition = ended.disposition, lost = known.lost + is_lost::integer,
         state = CASE WHEN is_lost OR is_retried THEN 'queued' ELSE 'done' END, claimed_until = 'epoch',
         due_at = CASE
-            WHEN is_lost THEN ended_at + interval '5 seconds'
-            WHEN is_retried THEN ended_at + make_interval(secs => retry_seconds)
+            WHEN is_lost THEN now() + interval '5 seconds'
+            WHEN is_retried THEN now() + make_interval(secs => retry_seconds)
             ELSE known.due_at
         END
     FROM ended WHERE known.campaign_id = ended.campaign_id AND known.position = ended.position

@@ -13,6 +13,7 @@ from engine.core.cdr import Cdr, cdr
 from engine.core.hearing import judge
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.reach import life_seconds
+from engine.core.reconcile import reconcile
 from engine.core.request import AROUND_SPEECH_SECONDS, Alert, Party, Speech, Target
 from engine.core.rows import call_row, leg_rows, restore
 from tests.core.conftest import CALLER_ID, call_of, campaign_of, party_of
@@ -373,3 +374,18 @@ def test_asterisks_own_limit_is_behind_all_that_may_happen() -> None:
     request = campaign_of(speech=SPEECH, amd=Amd(), ivr=IVR, choices={**AGENTS, "staff": STAFF})
     analysis, beep, speech = 5 + 3 + 3, 30, 4 + AROUND_SPEECH_SECONDS
     assert life_seconds(request) == 30 + analysis + beep + speech + 900 + (2 * 20 + 60) + 600 + 60
+
+
+def test_a_leg_cut_off_while_dialling_is_not_placed_again_by_the_same_call() -> None:
+    """Its campaign may have been stopped meanwhile: its lead is queued again, where that holds."""
+    call = call_of(campaign_of())
+    call.start(100.0)
+    call.note(e.Created(leg="b1", at=100.1))
+    row, legs = orjson.loads(orjson.dumps((call_row(call, node="n1"), leg_rows(call, node="n1"))))
+    again = restore(row, legs, flow=call.flow, now=110.0)
+    told = reconcile(again, {"b1": "Down"}, at=110.0, seen_at=101.0)
+    orders = [order for event in told for order in again.note(event)]
+    orders += again.note(e.Ended(leg="b1", at=110.1, cause=0))
+    assert not [order for order in orders if isinstance(order, c.CreateLeg)]
+    assert again.over
+    assert cdr(again, node="n1").disposition == "CONGESTION"

@@ -179,3 +179,19 @@ def test_after_a_restart_it_is_asked_again_and_no_asking_is_lost(said: bool) -> 
 def test_a_question_that_asterisk_refuses_to_play_is_no_silence() -> None:
     call = asked(survey())
     assert call.note(e.Refused(command=play(FIRST, 1), status=500, at=110.1)) == [HANGUP]
+
+
+def test_a_question_that_can_not_be_played_ends_the_call_and_is_not_waited_for_in_silence() -> None:
+    call = asked(survey())
+    assert heard(call, 1, at=110.1) == []
+    assert call.note(e.DeadlinePassed(at=112.1, name="unheard")) == [HANGUP]
+    call.note(e.Ended(leg="b1", at=112.2, cause=16))
+    assert cdr(call, node="n1").reason == "answered; the announcement could not be played"
+
+
+def test_a_leg_that_ends_cuts_its_question_short_and_that_is_all() -> None:
+    call = asked(survey())
+    assert heard(call, 1, at=111.0) == []
+    call.note(e.Ended(leg="b1", at=111.1, cause=16))
+    assert call.over
+    assert cdr(call, node="n1").reason == "answered"

@@ -12,7 +12,7 @@ import pytest
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.speech import Manner, Part, Text
 from engine.errors import Unavailable, VoiceFailed, WrongConfig
-from engine.media.prompts import UNUSED_SECONDS, Prompts
+from engine.media.prompts import FRESH_SECONDS, UNUSED_SECONDS, Prompts
 from tests.media.test_speeches import silence
 
 pytestmark = pytest.mark.asyncio
@@ -24,13 +24,14 @@ class StudioDouble:
 
     said: list[tuple[str, str]] = field(default_factory=list)
     fails: bool = False
+    seconds: float = 1.25
 
     async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
         if self.fails:
             raise VoiceFailed
         self.said.append((" ".join(part.text for part in parts if isinstance(part, Text)), manner.voice))
         await asyncio.sleep(0)
-        return silence(1.25)
+        return silence(self.seconds)
 
 
 def prompts(folder: Path) -> tuple[Prompts, StudioDouble]:
@@ -108,3 +109,19 @@ async def test_a_voice_that_fails_and_a_folder_that_can_not_be_written_are_told(
         await prompts(tmp_path / "prompts")[0].prompt("Hello", Manner())
     with pytest.raises(WrongConfig):
         prompts(Path("/srv/two words"))
+
+
+async def test_a_prompt_is_made_anew_each_hour_and_a_call_keeps_the_one_it_has(tmp_path: Path) -> None:
+    """What another voice has spoken, while the first one was away, does not stay for ever."""
+    made, studio = prompts(tmp_path)
+    first = await made.prompt("Hello", Manner())
+    an_hour_ago = time.time() - FRESH_SECONDS - 1
+    os.utime(file_of(first), (an_hour_ago, an_hour_ago))
+    studio.seconds = 0.75
+    second = await made.prompt("Hello", Manner())
+    assert (first.seconds, second.seconds) == (1.25, 0.75)
+    assert file_of(first).exists()
+    assert await made.prompt("Hello", Manner()) == second
+    os.utime(file_of(second), (an_hour_ago + 1, an_hour_ago + 1))
+    studio.fails = True
+    assert await made.prompt("Hello", Manner()) == second  # better than none

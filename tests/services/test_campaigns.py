@@ -244,6 +244,19 @@ async def test_who_may_not_be_called_at_this_time_of_day_waits_and_costs_neither
     assert (row["at"], rig.rung, await rig.tables.cdrs()) == (0, [], [])
 
 
+async def test_a_route_that_is_gone_for_a_moment_uses_up_nobody(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 300)
+    await rig.tables.campaign(per_minute=600)
+    while not rig.rung:
+        await asyncio.sleep(0.02)
+    accounts = rig.node.clock.accounts
+    accounts.routes, before = (), accounts.routes
+    await asyncio.sleep(1)
+    accounts.routes = before
+    outcomes = {lead["disposition"] for lead in await rig.tables.leads() if lead["state"] == "done"}
+    assert outcomes == {"ANSWER"}
+
+
 # -- stop, pause, resume ---------------------------------------------------------------------------
 
 

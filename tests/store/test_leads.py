@@ -303,6 +303,8 @@ RETRY = {"max_retries": 1, "retry_seconds": 90}
         (BUSY, None, 1, "done", 0),  # that was its retry
         (1, None, 0, "done", 0),  # no such number: not one of the outcomes
         (BUSY, "asterisk_away", 1, "queued", 1),  # nobody was dialled, and that was not its fault
+        (BUSY, "unplaceable", 1, "queued", 1),
+        (BUSY, "interrupted", 1, "queued", 1),
         (BUSY, "dnd", 0, "done", 0),
         (BUSY, "ring_time", 0, "queued", 0),
     ],
@@ -318,13 +320,15 @@ async def test_with_its_cdr_a_lead_is_done_or_queued_again(
     call.request = asked
     await store.writer.accept(call, claim_of(lead))
     end(call, cause, reason=reason)
+    for leg in call.legs.values():  # of an engine whose clock is behind
+        leg.ended_at = (leg.ended_at or 0.0) - 600
     for _ in range(2):  # twice is harmless
         await store.writer.commit(call)
     row = await one(tables)
     assert (row["state"], row["lost"], row["attempts"]) == (state, lost, attempts_before + 1)
     if state == "queued":
-        wait_seconds = row["due_at"].timestamp() - (call.ended_at or 0.0)
-        assert wait_seconds == pytest.approx(5 if lost else 90, abs=0.001)
+        wait_seconds = row["due_at"].timestamp() - time.time()  # by Postgres's clock, whatever the engine's shows
+        assert wait_seconds == pytest.approx(5 if lost else 90, abs=2)
 
 
 async def test_a_call_that_ended_while_postgres_was_away_queues_its_lead_from_the_spool(

@@ -27,7 +27,7 @@ from engine.core.events import (
 )
 from engine.core.leg import Leg
 from engine.core.reach import found, reach, won
-from engine.core.refused import UNPLAYABLE
+from engine.core.refused import INTERRUPTED, UNPLAYABLE
 
 ANNOUNCED = "announced"
 MACHINE = "machine"
@@ -117,7 +117,7 @@ def _played(call: Call, leg: Leg) -> list[Command]:
 def _deadline(call: Call, name: str) -> list[Command]:
     leg = call.talker("customer")
     match name:
-        case speaking.SPEECH | speaking.SILENCE:
+        case speaking.SPEECH | speaking.SILENCE | menu.UNHEARD:
             return call.release(UNPLAYABLE)
         case amd.SNOOP | amd.AMD if leg:
             hearing.give_up(call, leg)
@@ -134,6 +134,8 @@ def _deadline(call: Call, name: str) -> list[Command]:
 def _ended(call: Call, leg: Leg) -> list[Command]:
     if leg.side == "customer" and leg.answered_at is not None and call.request.amd and not leg.amd_status:
         hearing.settle(call, leg, "unsure", leg.hangup_reason or HUNG_UP)
+    if leg.side == "customer" and leg.answered_at is None and leg.hangup_reason == INTERRUPTED:
+        return call.release(INTERRUPTED)  # it may have been stopped meanwhile: the lead is queued again, if not
     return meeting.ended(call, leg)
 
 
