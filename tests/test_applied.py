@@ -1,5 +1,7 @@
 """The accounts file: what may stand in it, and how a mistake is named."""
 
+import json
+import tomllib
 from pathlib import Path
 
 import orjson
@@ -503,3 +505,12 @@ def test_reports_have_settings_of_the_accounts(file: Path) -> None:
     file.write_text(GOOD.replace('region = "IN"', 'region = "IN"\npoll_separator = ","'))
     with pytest.raises(WrongConfig, match="poll_separator"):
         applied.read(file, Seal())
+
+
+def test_the_file_may_be_json(file: Path) -> None:
+    as_json = file.with_suffix(".json")
+    as_json.write_text(json.dumps(tomllib.loads(file.read_text())))
+    assert [each["id"] for each in applied.read(as_json, Seal())] == [each["id"] for each in applied.read(file, Seal())]
+    as_json.write_text("{")
+    with pytest.raises(WrongConfig, match="Expecting property name"):
+        applied.read(as_json, Seal())
