@@ -127,8 +127,11 @@ class LeadQueue:
         then_at = starts[-1] + self.spacing_seconds
         leads = self.means.store.leads
         granted = await leads.grant(self.campaign.campaign_id, next_at=self.next_at, then_at=then_at)
-        self.next_at = granted.next_start_at if granted else math.inf
-        if not granted or not granted.is_granted:
+        if granted is None:  # it does not run any more
+            self.rests_until = time.monotonic() + PAUSE_SECONDS
+            return False
+        self.next_at = granted.next_start_at
+        if not granted.is_granted:
             return False
         for at in starts[: len(self.ready)]:
             prepared = self.ready.popleft()

@@ -40,7 +40,7 @@ class Share:
         if len(self.starts) >= len(self.queue.ready):
             return None
         next_at = self.starts[-1] + self.queue.spacing_seconds if self.starts else self.queue.next_at
-        return pacing.next_start(next_at, now, not_before=not_before)
+        return pacing.next_start(next_at, now, spacing=self.queue.spacing_seconds, not_before=not_before)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,13 +166,14 @@ class CampaignClock:
                 continue
             for share in self._shares(account, queues, means):
                 if await share.queue.grant(share.starts):
-                    next_at = share.starts[-1] + _gap_seconds(account)
-                    self._account_next_at[account_id] = max(next_at, self._account_next_at.get(account_id, 0.0))
+                    next_at, before = share.starts[-1] + _gap_seconds(account), self._not_before(account, means.now())
+                    self._account_next_at[account_id] = max(next_at, before)
 
     def _shares(self, account: Account, queues: Iterable[LeadQueue], means: Means) -> list[Share]:
         """When each may call, as far as the account has room: the first one first, of several who waits for longest."""
         room = account.max_live_calls - self.switch.live_calls(account.account_id) - means.starting[account.account_id]
-        now, not_before = means.now(), self._account_next_at.get(account.account_id, 0.0)
+        now = means.now()
+        not_before = self._not_before(account, now)
         shares = [Share(each) for each in queues if each.ready and time.monotonic() >= each.rests_until]
         while room > 0:
             able = [(at, each.queue.served, each) for each in shares if (at := each.next_start(now, not_before))]
@@ -187,6 +188,11 @@ class CampaignClock:
             not_before = at + _gap_seconds(account)
             room -= 1
         return [each for each in shares if each.starts]
+
+    def _not_before(self, account: Account, now: float) -> float:
+        """When the account's next call may start."""
+        next_at = self._account_next_at.get(account.account_id, 0.0)
+        return pacing.granted_until(next_at, now, _gap_seconds(account))
 
 
 def _gap_seconds(account: Account) -> float:

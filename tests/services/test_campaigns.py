@@ -432,6 +432,15 @@ async def test_two_nodes_keep_one_pace(store: Store, database_url: str, tmp_path
     assert min(shares) > 0, shares
 
 
+async def test_a_clock_of_postgres_that_is_put_back_freezes_no_campaign(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 5)
+    await rig.tables.campaign()
+    await rig.tables.query("UPDATE campaigns SET next_start_at = now() + interval '1 hour'")
+    rig.node.clock._account_next_at["account_1"] = time.time() + 3600
+    await rig.tables.settled(seconds=4)
+    assert len(rig.rung) == 5
+
+
 # -- kills -----------------------------------------------------------------------------------------
 
 
