@@ -24,6 +24,7 @@ from engine.store.postgres import Store
 POLL_SECONDS = 0.5  # how late a campaign begins, or is seen to be stopped
 TICK_SECONDS = 0.1  # between two looks at who may be called, while a campaign runs
 LEASE_SECONDS = 15.0  # so long after a node died another takes over whom it had claimed: longer than a start takes
+IMPOSSIBLE_SECONDS = 30.0  # so long a node has found no way before it fails a campaign: an apply has reached it by then
 
 log = structlog.get_logger()
 
@@ -59,6 +60,7 @@ class CampaignClock:
     _queues: dict[str, LeadQueue] = field(default_factory=dict)  # by campaign
     _leaving: list[LeadQueue] = field(default_factory=list)  # closed, with something to give back
     _account_next_at: dict[str, float] = field(default_factory=dict)  # when an account's next call may start
+    _impossible_since: dict[str, float] = field(default_factory=dict)  # by campaign (monotonic)
     _read_at: float = 0.0  # (monotonic)
     _turns: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -108,6 +110,8 @@ class CampaignClock:
         if found:
             means.ahead_seconds = found[0].read_at - self._read_at
         running = [each for each in found if each.campaign.state == State.RUNNING and await self._goes_on(each)]
+        ids = {each.campaign.campaign_id for each in found}
+        self._impossible_since = {each: at for each, at in self._impossible_since.items() if each in ids}
         self._close(self._queues.keys() - {each.campaign.campaign_id for each in running})
         for each in running:
             campaign_id = each.campaign.campaign_id
@@ -125,7 +129,7 @@ class CampaignClock:
             return False
 
     async def _possible(self, running: Running) -> bool:
-        """Whether it can be carried out here; one that can be nowhere has failed."""
+        """Whether it can be carried out here; one that can not for long has failed, for all nodes."""
         campaign = running.campaign
         account = self.accounts.accounts.get(campaign.account_id)
         if account is None:  # until it is applied again
@@ -138,9 +142,15 @@ class CampaignClock:
                 return False
         if not running.has_list:
             why = f"list {campaign.list_id}: there is no such list any more"
-        if why and await self.store.leads.fail(campaign.campaign_id, why):
+        if not why:
+            self._impossible_since.pop(campaign.campaign_id, None)
+            return True
+        since = self._impossible_since.setdefault(campaign.campaign_id, time.monotonic())
+        if time.monotonic() < since + IMPOSSIBLE_SECONDS:
+            return False
+        if await self.store.leads.fail(campaign.campaign_id, why):
             log.error("campaign failed", campaign=campaign.campaign_id, why=why)
-        return not why
+        return False
 
     def _close(self, campaign_ids: Collection[str]) -> None:
         for campaign_id in list(campaign_ids):

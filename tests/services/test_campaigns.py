@@ -63,6 +63,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes that look several times as often."""
     monkeypatch.setattr(campaigns, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(campaigns, "TICK_SECONDS", 0.02)
+    monkeypatch.setattr(campaigns, "IMPOSSIBLE_SECONDS", 0.6)
     monkeypatch.setattr(queue, "IDLE_SECONDS", 0.1)
     monkeypatch.setattr(queue, "VOICE_SECONDS", 0.3)
     monkeypatch.setattr(queue, "PAUSE_SECONDS", 0.2)
@@ -313,6 +314,18 @@ async def test_a_campaign_that_can_not_be_carried_out_fails_and_says_why(
     await rig.tables.settled(seconds=3)
     (row,) = await rig.tables.query("SELECT state, reason FROM campaigns")
     assert (row["state"], row["reason"][: len(why)], rig.rung) == (5, why, [])
+
+
+async def test_a_node_that_an_apply_has_not_reached_yet_fails_no_campaign(rig: Rig) -> None:
+    accounts = rig.node.clock.accounts.accounts
+    applied, accounts["account_1"] = accounts["account_1"], accounts_of(announcements={}).accounts["account_1"]
+    await rig.tables.contacts("LS00000001", 2)
+    await rig.tables.campaign()
+    await asyncio.sleep(0.4)
+    assert (await rig.tables.state(), rig.rung) == (1, [])
+    accounts["account_1"] = applied
+    await rig.tables.settled(seconds=4)
+    assert (await rig.tables.state(), len(rig.rung)) == (3, 2)
 
 
 async def test_an_announcement_that_is_no_file_of_this_node_yet_is_waited_for(rig: Rig) -> None:
