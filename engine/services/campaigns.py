@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -20,13 +21,42 @@ from engine.leads.queue import LeadQueue
 from engine.leads.speech import LeadSpeech
 from engine.store.leads import Running
 from engine.store.postgres import Store
+from engine.trouble import Trouble
 
 POLL_SECONDS = 0.5  # how late a campaign begins, or is seen to be stopped
 TICK_SECONDS = 0.1  # between two looks at who may be called, while a campaign runs
 LEASE_SECONDS = 15.0  # so long after a node died another takes over whom it had claimed: longer than a start takes
 IMPOSSIBLE_SECONDS = 30.0  # so long a node has found no way before it fails a campaign: an apply has reached it by then
 
+LONGEST_REST_SECONDS = LEASE_SECONDS / 3  # one with which something goes wrong is left alone: claims outlast it
+
 log = structlog.get_logger()
+
+
+class Setbacks:
+    """What goes wrong with one campaign or account, and not with the others: it is left alone, longer each time."""
+
+    def __init__(self, what: str) -> None:
+        self._trouble = Trouble(what)
+        self._rest_seconds = 0.0
+        self._rests_until = 0.0  # (monotonic)
+
+    @property
+    def resting(self) -> bool:
+        """It is left alone at the moment."""
+        return time.monotonic() < self._rests_until
+
+    def goes_on(self, exc: Exception) -> None:
+        """It went wrong."""
+        self._rest_seconds = min(max(POLL_SECONDS, 2 * self._rest_seconds), LONGEST_REST_SECONDS)
+        self._rests_until = time.monotonic() + self._rest_seconds
+        facts = {} if isinstance(exc, StoreAway) else {"exc_info": exc}
+        self._trouble.goes_on(error=repr(exc), **facts)
+
+    def is_over(self) -> None:
+        """It went well."""
+        self._rest_seconds = 0.0
+        self._trouble.is_over()
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +91,7 @@ class CampaignClock:
     _leaving: list[LeadQueue] = field(default_factory=list)  # closed, with something to give back
     _account_next_at: dict[str, float] = field(default_factory=dict)  # when an account's next call may start
     _impossible_since: dict[str, float] = field(default_factory=dict)  # by campaign (monotonic)
+    _setbacks: dict[str, Setbacks] = field(default_factory=dict)  # by campaign or account
     _read_at: float = 0.0  # (monotonic)
     _turns: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -95,10 +126,26 @@ class CampaignClock:
         if time.monotonic() >= self._read_at + POLL_SECONDS:
             await self._read(means)
         await self._leave()
-        for queue in self._queues.values():
-            await queue.fill()
+        for campaign_id, queue in self._queues.items():
+            await self._alone(f"campaign {campaign_id}", queue.fill)
         await self._share(means)
         return TICK_SECONDS if self._queues or self._leaving else POLL_SECONDS
+
+    async def _alone(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
+        """Take a step that only one of them is about, and let no other wait. Raises `StoreAway` if all have to."""
+        setbacks = self._setbacks.get(what) or Setbacks(f"{what} does not go on")
+        if setbacks.resting:
+            return
+        try:
+            await step()
+        except Exception as exc:
+            if self.store.writer.away:
+                raise
+            self._setbacks[what] = setbacks
+            setbacks.goes_on(exc)
+        else:
+            setbacks.is_over()
+            self._setbacks.pop(what, None)
 
     async def _read(self, means: Means) -> None:
         """Take over which campaigns run."""
@@ -155,12 +202,14 @@ class CampaignClock:
     def _close(self, campaign_ids: Collection[str]) -> None:
         for campaign_id in list(campaign_ids):
             queue = self._queues.pop(campaign_id)
+            for what in (f"campaign {campaign_id}", f"pace of campaign {campaign_id}"):
+                self._setbacks.pop(what, None)
             queue.close()
             self._leaving.append(queue)
 
     async def _leave(self) -> None:
         for queue in self._leaving:
-            await queue.give_back()
+            await self._alone(f"campaign {queue.campaign.campaign_id}, over,", queue.give_back)
         self._leaving = [each for each in self._leaving if not each.idle]
 
     # -- who calls next ------------------------------------------------------------------------
@@ -172,12 +221,18 @@ class CampaignClock:
             by_account.setdefault(queue.campaign.account_id, []).append(queue)
         for account_id, queues in by_account.items():
             account = self.accounts.accounts.get(account_id)
-            if account is None:
-                continue
-            for share in self._shares(account, queues, means):
-                if await share.queue.grant(share.starts):
-                    next_at, before = share.starts[-1] + _gap_seconds(account), self._not_before(account, means.now())
-                    self._account_next_at[account_id] = max(next_at, before)
+            if account is not None:
+                await self._alone(f"account {account_id}", partial(self._share_out, account, queues, means))
+
+    async def _share_out(self, account: Account, queues: Iterable[LeadQueue], means: Means) -> None:
+        for share in self._shares(account, queues, means):
+            starts = f"pace of campaign {share.queue.campaign.campaign_id}"
+            await self._alone(starts, partial(self._grant, share, account, means))
+
+    async def _grant(self, share: Share, account: Account, means: Means) -> None:
+        if await share.queue.grant(share.starts):
+            next_at, before = share.starts[-1] + _gap_seconds(account), self._not_before(account, means.now())
+            self._account_next_at[account.account_id] = max(next_at, before)
 
     def _shares(self, account: Account, queues: Iterable[LeadQueue], means: Means) -> list[Share]:
         """When each may call, as far as the account has room: the first one first, of several who waits for longest."""

@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from engine.core.account import CallingHours
 from engine.core.flows import FLOWS
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.rows import restore
-from engine.errors import OverCapacity
+from engine.errors import OverCapacity, StoreAway
 from engine.leads import queue
 from engine.services import campaigns
 from engine.store import writer
@@ -285,6 +286,32 @@ async def test_a_voice_that_fails_puts_leads_off_and_counts_nothing(rig: Rig) ->
     rig.node.studio.fails = False
     await rig.tables.settled()
     assert by_lead(rig.rung) == {1: [1], 2: [1], 3: [1]}
+
+
+async def test_a_campaign_whose_query_fails_keeps_no_other_waiting_and_is_told_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads = rig.node.store.leads
+    enrol = leads.enrol
+
+    async def fails(campaign_id: str, count: int) -> int:
+        if campaign_id == ALL:
+            raise StoreAway  # as after 2 s
+        return await enrol(campaign_id, count)
+
+    monkeypatch.setattr(leads, "enrol", fails)
+    await rig.tables.contacts("LS00000001", 10)
+    with capture_logs() as lines:
+        await rig.tables.campaign()
+        await rig.tables.campaign("CM00000002")
+        await rig.tables.settled("CM00000002", seconds=4)
+    told = [line["event"] for line in lines if line["log_level"] == "error"]
+    assert told == [f"campaign {ALL} does not go on"]
+    assert len(rig.rung) == 10
+    assert not rig.node.store.writer.away
+    monkeypatch.setattr(leads, "enrol", enrol)
+    await rig.tables.settled(seconds=6)
+    assert len(rig.rung) == 20
 
 
 async def test_a_refusal_of_the_moment_puts_a_lead_off_and_gives_its_speech_back(rig: Rig) -> None:
