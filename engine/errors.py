@@ -82,6 +82,10 @@ class OverCapacity(Refusal):
     code = "over_capacity"
 
 
+class DestinationCapped(OverCapacity):
+    """the account has asked for this number as often as it may for now"""
+
+
 class Unavailable(Refusal):
     """the service can not take new calls now, please try again"""
 

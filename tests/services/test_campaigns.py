@@ -20,8 +20,9 @@ from engine.core.account import CallingHours
 from engine.core.flows import FLOWS
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.rows import restore
-from engine.errors import OverCapacity, StoreAway
-from engine.leads import queue
+from engine.errors import DestinationCapped, NotPermitted, OverCapacity, StoreAway
+from engine.leads import preparing, queue
+from engine.leads.speech import LeadSpeech
 from engine.services import campaigns
 from engine.store import writer
 from engine.store.postgres import Store
@@ -66,7 +67,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaigns, "TICK_SECONDS", 0.02)
     monkeypatch.setattr(campaigns, "IMPOSSIBLE_SECONDS", 0.6)
     monkeypatch.setattr(queue, "IDLE_SECONDS", 0.1)
-    monkeypatch.setattr(queue, "VOICE_SECONDS", 0.3)
+    monkeypatch.setattr(preparing, "VOICE_SECONDS", 0.3)
+    monkeypatch.setattr(preparing, "PAUSE_SECONDS", 0.2)
     monkeypatch.setattr(queue, "PAUSE_SECONDS", 0.2)
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
 
@@ -322,6 +324,60 @@ async def test_a_refusal_of_the_moment_puts_a_lead_off_and_gives_its_speech_back
     assert by_lead(rig.rung) == {1: [1], 2: [1]}
     assert list(rig.node.speeches.glob("*")) == []
     assert rig.node.clock.speech.held == set()
+
+
+async def test_a_cap_of_the_day_pauses_the_campaign_and_a_destinations_only_its_lead(rig: Rig) -> None:
+    """E: both are OverCapacity with Retry-After; the day's window may be over in less than 10 minutes, too."""
+    await rig.tables.contacts("LS00000001", 3)
+    of_number, of_day = DestinationCapped(), OverCapacity()
+    of_number.retry_after_seconds = of_day.retry_after_seconds = 2
+    rig.node.switch.refusals = [of_number]
+    await rig.tables.campaign(per_minute=600)
+    while len(rig.rung) < 2:
+        await asyncio.sleep(0.02)
+    assert [each.position for each in rig.rung] == [2, 3]
+    await rig.tables.settled(seconds=5)
+    rig.node.switch.refusals, before = [of_day], len(rig.rung)
+    began = time.time()
+    await rig.tables.campaign("CM00000002", per_minute=60)
+    await rig.tables.settled("CM00000002", seconds=9)
+    assert min(each.at for each in rig.rung[before:]) >= began + 2
+
+
+async def test_a_fault_of_ours_ends_neither_the_engine_nor_what_is_under_way(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise RuntimeError
+
+    writer, clock = rig.node.store.writer, rig.node.clock
+    await rig.tables.contacts("LS00000001", 3)
+    monkeypatch.setattr(writer, "accept", fails)
+    rig.node.switch.refusals = [NotPermitted(reason="region")] * 3
+    await rig.tables.campaign(announcement="", text="Hello")
+    async with asyncio.timeout(4):
+        while rig.node.switch.refusals:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
+    (lead_queue,) = clock._queues.values()
+    assert (lead_queue.idle, lead_queue.means.starting["account_1"]) == (True, 0)
+    assert not any(task.done() for task in rig.node.tasks)
+    await rig.tables.turn(ALL, 2)
+
+
+async def test_a_speech_is_dropped_whatever_fails_after_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(LeadSpeech, "ivr", fails)
+    await rig.tables.contacts("LS00000001", 3)
+    await rig.tables.campaign(announcement="", text="Hello")
+    async with asyncio.timeout(4):
+        while len(rig.node.studio.said) < 3:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
+    assert (rig.node.clock.speech.held, list(rig.node.speeches.glob("*"))) == (set(), [])
+    await rig.tables.turn(ALL, 2)
 
 
 @pytest.mark.parametrize(
