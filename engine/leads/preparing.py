@@ -63,7 +63,8 @@ class Preparing:
 
     def lose(self, lead: Lead) -> None:
         """It is another node's by now: nothing is to come of what is under way."""
-        self._lost.add(_key(lead))
+        if _key(lead) in self._leads:
+            self._lost.add(_key(lead))
 
     async def prepare(self, campaign: Campaign, claimed: Claimed) -> Prepared | None:
         """The lead as it can be called; None where it is put off, settled or lost."""

@@ -244,13 +244,15 @@ class LeadQueue:
             log.info("campaign completed", campaign=self.campaign.campaign_id)
 
     async def _keep(self) -> None:
-        """Those prepared wait for their turn, however long: other nodes are to leave them alone."""
-        if not self.ready or time.monotonic() < self._kept_at + self.means.lease_seconds / 3:
+        """Those prepared, or about to be, wait for their turn, however long: other nodes are to leave them alone."""
+        leads = [*self._preparing.leads, *(each.lead for each in self.ready)]
+        if not leads or time.monotonic() < self._kept_at + self.means.lease_seconds / 3:
             return
         self._kept_at = time.monotonic()
-        leads = [each.lead for each in self.ready]
         still = await self.means.store.leads.keep(self.campaign.campaign_id, leads, seconds=self.means.lease_seconds)
-        lost = {each.position for each in leads} - still
-        for each in [each for each in self.ready if each.lead.position in lost]:  # others were prepared meanwhile
+        lost = [each for each in leads if each.position not in still]
+        for lead in lost:
+            self._preparing.lose(lead)
+        for each in [each for each in self.ready if each.lead in lost]:  # others were prepared meanwhile
             self.ready.remove(each)
             self.means.speech.drop(each.request.speech)

@@ -4,12 +4,13 @@ import asyncio
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,6 +21,7 @@ from engine.core.account import CallingHours
 from engine.core.flows import FLOWS
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.rows import restore
+from engine.core.speech import Manner, Part
 from engine.errors import DestinationCapped, NotPermitted, OverCapacity, StoreAway
 from engine.leads import preparing, queue
 from engine.leads.speech import LeadSpeech
@@ -33,6 +35,7 @@ from tests.services.campaign_rig import (
     NO_SUCH,
     Node,
     Rung,
+    StudioDouble,
     Tables,
     accounts_of,
     by_lead,
@@ -489,6 +492,48 @@ async def test_what_is_prepared_stays_this_nodes_while_it_waits_for_room(rig: Ri
     rig.node.switch.live["account_1"] = 0
     await rig.tables.settled(seconds=4)
     assert len(rig.rung) == 3
+
+
+async def test_who_is_being_spoken_to_stays_this_nodes_however_slow_the_voice_is(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve texts of a quarter of a second, one after the other: twice as long as a claim."""
+    turn = asyncio.Semaphore(1)
+
+    class Slow(StudioDouble):
+        async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
+            async with turn:
+                await asyncio.sleep(0.25)
+            return await super().render(parts, manner)
+
+    slow = Slow()
+    monkeypatch.setattr(rig.node.clock.speech, "studio", slow)
+    await rig.tables.contacts("LS00000001", 12)
+    await rig.tables.campaign(announcement="", text="Hello")
+    await rig.tables.settled(seconds=9)
+    assert (len(slow.said), len(rig.rung)) == (12, 12)
+    assert {lead["version"] for lead in await rig.tables.leads()} == {1}
+
+
+async def test_who_is_lost_while_being_spoken_to_is_dropped(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 1)
+    go_on, studio = asyncio.Event(), rig.node.studio
+    render = studio.render
+
+    async def waits(parts: Sequence[Part], manner: Manner) -> bytes:
+        await go_on.wait()
+        return await render(parts, manner)
+
+    rig.node.clock.speech.studio = SimpleNamespace(render=waits)  # type: ignore[assignment]
+    await rig.tables.campaign(announcement="", text="Hello")
+    while not await rig.tables.query("SELECT FROM leads WHERE version = 1"):
+        await asyncio.sleep(0.02)
+    await rig.tables.query("UPDATE leads SET version = 2, claimed_until = now() + interval '1 hour'")
+    await asyncio.sleep(0.8)
+    go_on.set()
+    await asyncio.sleep(0.2)
+    assert (studio.said, rig.rung, rig.node.clock.speech.held) == (["Hello"], [], set())
+    await rig.tables.turn(ALL, 2)
 
 
 async def test_who_was_prepared_when_it_was_stopped_is_given_back_with_the_speech(rig: Rig) -> None:
