@@ -126,6 +126,7 @@ class VoiceFailed(Unavailable):
     """the text could not be spoken, please try again"""
 
     code = "voice_failed"
+    may_pass = False  # a voice that is away now may be able to speak it
 
 
 class VoiceAway(VoiceFailed):

@@ -9,10 +9,10 @@ import structlog
 
 from engine.core.account import Account
 from engine.core.campaign import Campaign, Claim, Lead
-from engine.core.campaign_call import CALLING_HOURS, DND, FINAL, refused, request, unrung
+from engine.core.campaign_call import CALLING_HOURS, DND, FINAL, UNSPEAKABLE, refused, request, unrung
 from engine.core.ids import of_callback
 from engine.core.request import CallRequest
-from engine.errors import InvalidRequest, StoreAway, TooLate, Unavailable
+from engine.errors import InvalidRequest, StoreAway, TooLate, Unavailable, VoiceAway, VoiceFailed
 from engine.leads.means import Means
 from engine.leads.speech import NotSpoken
 from engine.store.leads import Claimed
@@ -111,14 +111,28 @@ class Preparing:
             asked = await self._request(campaign, lead, account)
         except NotSpoken as exc:
             await self.settle(campaign, lead, exc.reason)
-        except (Unavailable, InvalidRequest, KeyError) as exc:  # the voice fails, or something is gone since the look
+        except (Unavailable, InvalidRequest, KeyError) as exc:  # no voice, or something is gone since the look
             log.info("lead put off", campaign=lead.campaign_id, position=lead.position, why=repr(exc))
+            if isinstance(exc, VoiceFailed) and not isinstance(exc, VoiceAway):
+                await self._unspeakable(campaign, lead, exc)
+                return None
             self.put_off.append((lead, VOICE_SECONDS))
             self.claims_from, self.voiceless = time.monotonic() + PAUSE_SECONDS, True
         else:
             self.voiceless = False
+            self._unspoken.pop(lead.position, None)
             return Prepared(lead, asked)
         return None
+
+    async def _unspeakable(self, campaign: Campaign, lead: Lead, exc: VoiceFailed) -> None:
+        """No voice could speak this text; others it can. It is tried again, in case it was the voices' fault."""
+        self.voiceless = False
+        self._unspoken[lead.position] += not exc.may_pass
+        if self._unspoken[lead.position] < MOST_TRIES:
+            self.put_off.append((lead, TEXT_SECONDS))
+            return
+        del self._unspoken[lead.position]
+        await self.settle(campaign, lead, UNSPEAKABLE)
 
     async def _request(self, campaign: Campaign, lead: Lead, account: Account) -> CallRequest:
         """What is asked for. Raises `NotSpoken`, `Unavailable`, `InvalidRequest`, `KeyError`; then nothing is held."""

@@ -21,8 +21,8 @@ from engine.core.account import CallingHours
 from engine.core.flows import FLOWS
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.rows import restore
-from engine.core.speech import Manner, Part
-from engine.errors import DestinationCapped, NotPermitted, OverCapacity, StoreAway
+from engine.core.speech import Manner, Part, Text
+from engine.errors import DestinationCapped, NotPermitted, OverCapacity, StoreAway, VoiceFailed
 from engine.leads import preparing, queue
 from engine.leads.speech import LeadSpeech
 from engine.services import campaigns
@@ -291,6 +291,50 @@ async def test_a_voice_that_fails_puts_leads_off_and_counts_nothing(rig: Rig) ->
     rig.node.studio.fails = False
     await rig.tables.settled()
     assert by_lead(rig.rung) == {1: [1], 2: [1], 3: [1]}
+
+
+async def test_texts_that_no_voice_can_speak_stall_no_other_and_are_given_up_after_the_third_time(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    class Choosy(StudioDouble):
+        async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
+            if any("odd" in part.text for part in parts if isinstance(part, Text)):
+                tried.append("odd")
+                raise VoiceFailed
+            return await super().render(parts, manner)
+
+    monkeypatch.setattr(preparing, "TEXT_SECONDS", 0.5)
+    monkeypatch.setattr(rig.node.clock.speech, "studio", Choosy())
+    await rig.tables.contacts("LS00000001", 20, fields='{"m": "odd"}')
+    await rig.tables.contacts("LS00000001", 20, first=21, fields='{"m": "hello"}')
+    began = time.time()
+    await rig.tables.campaign(announcement="", text="{m}", max_retries=5)
+    await rig.tables.settled(seconds=9)
+    assert sorted(each.position for each in rig.rung) == list(range(21, 41))
+    assert min(each.at for each in rig.rung) < began + 1
+    assert len(tried) == 3 * 20
+    rows = [row for row in await rig.tables.cdrs() if row["disposition"] == "CANCEL"]
+    assert {row["reason"] for row in rows} == {"the text can not be spoken with these fields"}
+    assert len(rows) == 20
+
+
+async def test_an_ivr_that_no_voice_can_speak_is_about_no_contact(rig: Rig) -> None:
+    async def fails(*_: object) -> bytes:
+        raise VoiceFailed
+
+    step = Step(name="vote", prompt=Prompt(text="Press one."), keys={"1": Choice(then="next", answer="yes")})
+    rich = accounts_of(ivrs={"poll": Ivr(ivr_id="poll", steps=(step,))}, default_ivr="poll").accounts["account_1"]
+    rig.node.clock.accounts.accounts["account_1"] = rich
+    rig.node.clock.speech.prompts._studio = SimpleNamespace(render=fails)  # type: ignore[assignment]
+    await rig.tables.contacts("LS00000001", 3)
+    await rig.tables.campaign(campaign_type=1, announcement="")
+    await asyncio.sleep(1.5)
+    assert await rig.tables.cdrs() == []
+    rig.node.clock.speech.prompts._studio = rig.node.studio  # type: ignore[assignment]
+    await rig.tables.settled(seconds=4)
+    assert len(rig.rung) == 3
 
 
 async def test_a_campaign_whose_query_fails_keeps_no_other_waiting_and_is_told_once(
