@@ -82,6 +82,10 @@ class OverCapacity(Refusal):
     code = "over_capacity"
 
 
+class DestinationCapped(OverCapacity):
+    """the account has asked for this number as often as it may for now"""
+
+
 class Unavailable(Refusal):
     """the service can not take new calls now, please try again"""
 
@@ -122,6 +126,7 @@ class VoiceFailed(Unavailable):
     """the text could not be spoken, please try again"""
 
     code = "voice_failed"
+    may_pass = False  # a voice that is away now may be able to speak it
 
 
 class VoiceAway(VoiceFailed):

@@ -17,7 +17,7 @@ from engine.core.leg import Leg
 from engine.core.pacing import Pace
 from engine.core.permit import DAY_SECONDS, DESTINATION_SECONDS, Attempt, Moment, Verdict
 from engine.core.request import AGENT_CLI, CallRequest, Side
-from engine.errors import NotPermitted, OverCapacity, Refusal, Stopped, Unauthorised
+from engine.errors import DestinationCapped, NotPermitted, OverCapacity, Refusal, Stopped, Unauthorised
 from engine.store.postgres import Store
 
 EVERY_ACCOUNT = ""
@@ -25,7 +25,7 @@ NO_ACCOUNT = Verdict(False, "account", "there is no such account any more")
 ERRORS: dict[str, type[Refusal]] = {
     "stopped": Stopped,
     "live_calls": OverCapacity,
-    "requests_per_destination": OverCapacity,
+    "requests_per_destination": DestinationCapped,
     "attempts_per_day": OverCapacity,
 }
 WINDOWS = {

@@ -10,6 +10,7 @@ MINUTE_SECONDS = 61.5
 AHEAD_SECONDS = 1.0  # so long before its time a start is granted
 BEHIND_SECONDS = 0.5  # so long after it one still is: looking now and then costs none
 LATEST_SECONDS = 1.0  # after its time: a start that is missed by more is not made up for
+CLOCKS_SECONDS = 1.0  # so far two nodes differ in what they take Postgres's clock to show, at most
 
 
 @dataclass(slots=True)
@@ -43,10 +44,16 @@ def spacing_seconds(per_minute: int) -> float:
     return MINUTE_SECONDS / per_minute
 
 
-def next_start(next_at: float, now: float, *, not_before: float = 0.0) -> float | None:
+def granted_until(next_at: float, now: float, spacing: float) -> float:
+    """Until when starts are granted, 0 for no grant: none reaches further than that, unless the clock was put back."""
+    return next_at if next_at <= now + AHEAD_SECONDS + spacing + CLOCKS_SECONDS else 0.0
+
+
+def next_start(next_at: float, now: float, *, spacing: float, not_before: float = 0.0) -> float | None:
     """When a campaign's next call starts, that is not to start before `next_at`; None if that is too far off.
 
     It may be a moment ago; what was not used for longer is lost.
     """
+    next_at = granted_until(next_at, now, spacing)
     at = max(next_at if next_at >= now - BEHIND_SECONDS else now, not_before)
     return at if at <= now + AHEAD_SECONDS else None

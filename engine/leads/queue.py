@@ -2,48 +2,32 @@
 
 import asyncio
 import math
-import secrets
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
 from engine.core import pacing
-from engine.core.account import Account
 from engine.core.campaign import Campaign, Claim, Lead
-from engine.core.campaign_call import CALLING_HOURS, DND, FINAL, refused, request, unrung
-from engine.core.ids import of_callback
-from engine.core.permit import DESTINATION_SECONDS
-from engine.core.request import CallRequest
-from engine.errors import InvalidRequest, NotPermitted, Refusal, StoreAway, TooLate, Unauthorised, Unavailable
+from engine.errors import DestinationCapped, InvalidRequest, NotPermitted, Refusal, StoreAway, TooLate, Unauthorised
 from engine.leads.means import Means
-from engine.leads.speech import NotSpoken
+from engine.leads.preparing import LONGEST_PAUSE_SECONDS, Prepared, Preparing
 from engine.store.leads import Claimed, Running
 
-ID_BYTES = 5
 AHEAD_SECONDS = 5.0  # so many seconds of a campaign's calls are prepared
 MOST_PREPARED = 50
 AT_ONCE = 4  # they are claimed a fourth of that at a time, at least
 LEAST_ENROLLED = 10  # at once, and hardly more than are wanted: a retry has to wait for those that were enrolled before
 MOST_RETRIED = 20  # so many are called in a row before more are enrolled, however many retries are due
 IDLE_SECONDS = 0.5  # before somebody is looked for again where nobody was due
-VOICE_SECONDS = 5.0  # before a lead is spoken to again for whom there was no voice
-HOURS_SECONDS = 60.0  # before one is looked at again who may not be called at this time of day
 OFF_HOURS_SECONDS = 10.0  # before others are, when that holds for all that were due
 PAUSE_SECONDS = 1.0  # before a campaign calls again that could not
-LONGEST_PAUSE_SECONDS = 60.0
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A lead that can be called at once."""
-
-    lead: Lead
-    request: CallRequest
 
 
 @dataclass(slots=True)
@@ -57,15 +41,14 @@ class LeadQueue:
     served: int = 0
     rests_until: float = 0.0  # it does not call before then (monotonic)
     _closed: asyncio.Event = field(default_factory=asyncio.Event)
-    _preparing: int = 0
     _starting: int = 0
-    _claims_from: float = 0.0  # it claims nobody before then (monotonic)
     _kept_at: float = field(default_factory=time.monotonic)
     _claimed: int = 0  # how many the last time
     _called: int = 0  # how many since some were enrolled
-    _voiceless: bool = False  # the last one could not be spoken to
-    _off_hours: int = 0  # how many of them may not be called at this time of day
-    _put_off: list[tuple[Lead, float]] = field(default_factory=list)
+    _preparing: Preparing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._preparing = Preparing(self.means)
 
     @property
     def campaign(self) -> Campaign:
@@ -76,6 +59,10 @@ class LeadQueue:
     def spacing_seconds(self) -> float:
         """How far apart its starts are."""
         return pacing.spacing_seconds(self.campaign.calls_per_minute)
+
+    @property
+    def _put_off(self) -> list[tuple[Lead, float]]:
+        return self._preparing.put_off
 
     @property
     def idle(self) -> bool:
@@ -107,19 +94,19 @@ class LeadQueue:
         await self.give_back()
         await self._keep()
         now = time.monotonic()
-        wanted = self._wanted - len(self.ready) - self._preparing
-        if wanted <= 0 or AT_ONCE * wanted < self._wanted or now < self._claims_from:
+        wanted = self._wanted - len(self.ready) - len(self._preparing)
+        if wanted <= 0 or AT_ONCE * wanted < self._wanted or now < self._preparing.claims_from:
             return
-        if self._off_hours and self._off_hours >= self._claimed and not self._preparing:
-            self._claims_from, self._off_hours = now + OFF_HOURS_SECONDS, 0
+        if self._preparing.off_hours and self._preparing.off_hours >= self._claimed and not self._preparing:
+            self._preparing.claims_from, self._preparing.off_hours = now + OFF_HOURS_SECONDS, 0
             return
         leads = self.means.store.leads
         claimed = await leads.claim(self.campaign, wanted, seconds=self.means.lease_seconds)
-        self._claimed, self._off_hours = len(claimed), 0
+        self._claimed, self._preparing.off_hours = len(claimed), 0
         for each in claimed:
-            self._preparing += 1
-            self.means.spawn(self._prepare(each), f"prepare {self.campaign.campaign_id} {each.lead.position}")
-        if (len(claimed) < wanted or self._called >= MOST_RETRIED) and not (claimed and self._voiceless):
+            self._preparing.begin(each.lead)
+            self._spawn("prepare", each.lead, partial(self._prepare, each))
+        if (len(claimed) < wanted or self._called >= MOST_RETRIED) and not (claimed and self._preparing.voiceless):
             await self._enrol(wanted - len(claimed), nobody=not claimed)
 
     async def grant(self, starts: list[float]) -> bool:
@@ -127,14 +114,17 @@ class LeadQueue:
         then_at = starts[-1] + self.spacing_seconds
         leads = self.means.store.leads
         granted = await leads.grant(self.campaign.campaign_id, next_at=self.next_at, then_at=then_at)
-        self.next_at = granted.next_start_at if granted else math.inf
-        if not granted or not granted.is_granted:
+        if granted is None:  # it does not run any more
+            self.rests_until = time.monotonic() + PAUSE_SECONDS
+            return False
+        self.next_at = granted.next_start_at
+        if not granted.is_granted:
             return False
         for at in starts[: len(self.ready)]:
             prepared = self.ready.popleft()
             self._under_way(1)
             self._called += 1
-            self.means.spawn(self._start(prepared, at), f"start {self.campaign.campaign_id} {prepared.lead.position}")
+            self._spawn("start", prepared.lead, partial(self._start, prepared, at))
         return True
 
     def check(self) -> bool:
@@ -146,7 +136,7 @@ class LeadQueue:
             except NotPermitted as exc:
                 self.ready.popleft()
                 self._under_way(1)
-                self.means.spawn(self._refuse(prepared, exc.reason), f"refuse {prepared.lead.position}")
+                self._spawn("refuse", prepared.lead, partial(self._refuse, prepared, exc.reason))
             except Refusal:
                 self.rests_until = time.monotonic() + min(PAUSE_SECONDS, IDLE_SECONDS)
                 return False
@@ -157,45 +147,22 @@ class LeadQueue:
     # -- one lead ------------------------------------------------------------------------------
 
     async def _prepare(self, claimed: Claimed) -> None:
-        lead = claimed.lead
+        prepared = await self._preparing.prepare(self.campaign, claimed)
+        if prepared is not None:
+            self.ready.append(prepared)
+        if self._closed.is_set():
+            self.close()
+
+    async def _unharmed(self, lead: Lead, work: Callable[[], Awaitable[None]]) -> None:
+        """A fault of ours costs this one lead a while, never the others."""
         try:
-            account = self.means.accounts.accounts.get(self.campaign.account_id)
-            if account is None:
-                self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
-                return
-            reason = DND if claimed.is_listed else self._refused(lead, account)
-            if reason:
-                await self._settle(lead, reason)
-            else:
-                await self._speak(lead, account)
-            if self._closed.is_set():
-                self.close()
-        except Exception:  # a fault of ours costs this one lead a while, never the others
-            log.exception("lead not prepared", campaign=lead.campaign_id, position=lead.position)
+            await work()
+        except Exception:
+            log.exception("lead left alone", campaign=lead.campaign_id, position=lead.position)
             self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
-        finally:
-            self._preparing -= 1
 
-    async def _speak(self, lead: Lead, account: Account) -> None:
-        speech = None
-        try:
-            speech = await self.means.speech.speech(self.campaign, lead, account)
-            ivr = await self.means.speech.ivr(self.campaign, account)
-            routes, limits = self.means.accounts.routes, self.means.limits
-            asked = request(self.campaign, lead, account, routes=routes, limits=limits, speech=speech, ivr=ivr)
-        except NotSpoken as exc:
-            await self._settle(lead, exc.reason)
-        except (Unavailable, InvalidRequest, KeyError) as exc:  # the voice fails, or something is gone since the look
-            self.means.speech.drop(speech)
-            log.info("lead put off", campaign=lead.campaign_id, position=lead.position, why=repr(exc))
-            self._put_off.append((lead, VOICE_SECONDS))
-            self._claims_from, self._voiceless = time.monotonic() + PAUSE_SECONDS, True
-        else:
-            self._voiceless = False
-            self.ready.append(Prepared(lead, asked))
-
-    def _refused(self, lead: Lead, account: Account) -> str:
-        return refused(self.campaign, lead, account, routes=self.means.accounts.routes, now=time.time())
+    def _spawn(self, what: str, lead: Lead, work: Callable[[], Awaitable[None]]) -> None:
+        self.means.spawn(self._unharmed(lead, work), f"{what} {lead.campaign_id} {lead.position}")
 
     async def _start(self, prepared: Prepared, at: float) -> None:
         lead, speech = prepared.lead, self.means.speech
@@ -233,13 +200,13 @@ class LeadQueue:
             case StoreAway():  # its claim will be over
                 pass
             case NotPermitted(reason=reason):
-                await self._settle(lead, reason)
+                await self._preparing.settle(self.campaign, lead, reason)
             case InvalidRequest() | Unauthorised():
                 self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
             case Refusal():  # for the moment
                 log.info("lead put off", **facts, code=exc.code, reason=exc.message)
                 seconds = exc.retry_after_seconds or PAUSE_SECONDS
-                about_number = PAUSE_SECONDS < seconds <= DESTINATION_SECONDS
+                about_number = isinstance(exc, DestinationCapped)
                 self._put_off.append((lead, seconds if about_number else min(seconds, LONGEST_PAUSE_SECONDS)))
                 if not about_number:
                     self.rests_until = time.monotonic() + min(seconds, LONGEST_PAUSE_SECONDS)
@@ -248,25 +215,11 @@ class LeadQueue:
                 self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
 
     async def _refuse(self, prepared: Prepared, reason: str) -> None:
-        self.means.speech.drop(prepared.request.speech)
-        await self._settle(prepared.lead, reason)
-        self._under_way(-1)
-
-    async def _settle(self, lead: Lead, reason: str) -> None:
-        """Nobody is rung: for a while, or for good, and a CDR says why."""
-        if reason == CALLING_HOURS:
-            self._off_hours += 1
-        if reason not in FINAL:
-            self._put_off.append((lead, HOURS_SECONDS))
-            return
-        said = FINAL[reason]
-        call = unrung(self.campaign, lead, said, call_id=_new_id(), now=time.time())
         try:
-            await self.means.store.writer.accept(call, Claim(lead.campaign_id, lead.position, lead.version))
-        except (TooLate, StoreAway):  # it was claimed again, or its claim will be over
-            return
-        self.means.switch.counts.note_ended(call)
-        log.info("lead not called", call=call.call_id, campaign=lead.campaign_id, position=lead.position, reason=said)
+            self.means.speech.drop(prepared.request.speech)
+            await self._preparing.settle(self.campaign, prepared.lead, reason)
+        finally:
+            self._under_way(-1)
 
     def _under_way(self, starts: int) -> None:
         self._starting += starts
@@ -276,7 +229,7 @@ class LeadQueue:
 
     @property
     def _wanted(self) -> int:
-        if self._voiceless:
+        if self._preparing.voiceless:
             return 1
         return min(MOST_PREPARED, 1 + math.ceil(AHEAD_SECONDS * self.campaign.calls_per_minute / 60))
 
@@ -286,25 +239,20 @@ class LeadQueue:
         leads = self.means.store.leads
         if await leads.enrol(self.campaign.campaign_id, max(LEAST_ENROLLED, count)):
             return
-        self._claims_from = time.monotonic() + IDLE_SECONDS
+        self._preparing.claims_from = time.monotonic() + IDLE_SECONDS
         if nobody and self.idle and await leads.complete(self.running):
             log.info("campaign completed", campaign=self.campaign.campaign_id)
 
     async def _keep(self) -> None:
-        """Those prepared wait for their turn, however long: other nodes are to leave them alone."""
-        if not self.ready or time.monotonic() < self._kept_at + self.means.lease_seconds / 3:
+        """Those prepared, or about to be, wait for their turn, however long: other nodes are to leave them alone."""
+        leads = [*self._preparing.leads, *(each.lead for each in self.ready)]
+        if not leads or time.monotonic() < self._kept_at + self.means.lease_seconds / 3:
             return
         self._kept_at = time.monotonic()
-        leads = [each.lead for each in self.ready]
         still = await self.means.store.leads.keep(self.campaign.campaign_id, leads, seconds=self.means.lease_seconds)
-        lost = {each.position for each in leads} - still
-        for each in [each for each in self.ready if each.lead.position in lost]:  # others were prepared meanwhile
+        lost = [each for each in leads if each.position not in still]
+        for lead in lost:
+            self._preparing.lose(lead)
+        for each in [each for each in self.ready if each.lead in lost]:  # others were prepared meanwhile
             self.ready.remove(each)
             self.means.speech.drop(each.request.speech)
-
-
-def _new_id() -> str:
-    call_id = secrets.token_hex(ID_BYTES)
-    while of_callback(call_id):
-        call_id = secrets.token_hex(ID_BYTES)
-    return call_id

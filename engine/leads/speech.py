@@ -8,6 +8,7 @@ from engine.core.campaign_call import MISSING_FIELD, UNSPEAKABLE, ivr_of, parts
 from engine.core.ivr import Ivr
 from engine.core.refusal import InvalidRequest
 from engine.core.request import CallRequest, Speech
+from engine.errors import Unavailable, VoiceFailed
 from engine.media.prompts import Prompts
 from engine.media.speeches import Speeches
 from engine.media.studio import Studio
@@ -47,9 +48,12 @@ class LeadSpeech:
         return speech
 
     async def ivr(self, campaign: Campaign, account: Account) -> Ivr | None:
-        """The IVR who answers is led through, its texts spoken. Raises `VoiceFailed`, `Unavailable`."""
+        """The IVR who answers is led through, its texts spoken. Raises `Unavailable`, `InvalidRequest`."""
         ivr = ivr_of(campaign, account)
-        return await self.prompts.spoken(ivr) if ivr else None
+        try:
+            return await self.prompts.spoken(ivr) if ivr else None
+        except VoiceFailed as exc:  # about no contact: all hear it
+            raise Unavailable(exc.message) from exc
 
     def hand_over(self, request: CallRequest) -> None:
         """A call has it now, and drops it when it is over."""

@@ -41,14 +41,15 @@ class Studio:
         self._askers: Counter[str] = Counter()
 
     async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
-        """The parts as one 16-bit mono WAV of 8000 Hz. Raises `VoiceFailed` that says why of each voice.
+        """The parts as one 16-bit mono WAV of 8000 Hz. Raises `VoiceFailed` that says why of each voice,
+        `VoiceAway` if all are away: any other text would fail, too.
 
         One voice speaks them all: two in one sentence would be worse than the second best.
         """
         texts = tuple(dict.fromkeys(part.text for part in parts if isinstance(part, Text)))
         if not texts:
             raise VoiceFailed("there is nothing to say")
-        why = []
+        why, failures = [], []
         for voice in self._in_turn():
             before, now = self._try_out(voice)
             try:
@@ -56,11 +57,15 @@ class Studio:
             except VoiceFailed as exc:
                 self._failed(voice, exc)
                 why.append(f"{voice.name}: {exc.message}")
+                failures.append(exc)
             else:
                 if self._rests_until[voice.name] == now:  # all of it was kept: the voice has not been tried
                     self._rests_until[voice.name] = before
                 return assembled(parts, takes)
-        raise VoiceFailed("; ".join(why))
+        away = [isinstance(each, VoiceAway) for each in failures]
+        failed = VoiceAway("; ".join(why)) if away and all(away) else VoiceFailed("; ".join(why))
+        failed.may_pass = any(away)
+        raise failed
 
     def _in_turn(self) -> list[Voice]:
         now = asyncio.get_running_loop().time()

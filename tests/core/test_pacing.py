@@ -12,6 +12,7 @@ from engine.core.pacing import (
     LATEST_SECONDS,
     QUEUE_SECONDS,
     Pace,
+    granted_until,
     next_start,
     spacing_seconds,
 )
@@ -94,7 +95,7 @@ def test_hours_of_a_campaign_never_exceed_its_pace_in_any_minute_and_keep_to_it(
     next_at = 0.0
     while now < begin + 3600 * hours:
         now += dice.uniform(0.02, 0.3)
-        while (at := next_start(next_at, now)) is not None:
+        while (at := next_start(next_at, now, spacing=spacing_seconds(per_minute))) is not None:
             starts.append(max(at, now) + dice.uniform(0.0, max(0.0, jitter_seconds - max(0.0, now - at))))
             next_at = at + spacing_seconds(per_minute)
     assert busiest_minute(starts) <= per_minute
@@ -113,7 +114,7 @@ def test_a_campaign_that_rests_and_hurries_never_exceeds_its_pace(
     for gap, most in zip(gaps, wanted, strict=False):
         now += gap
         for _ in range(most):
-            at = next_start(next_at, now)
+            at = next_start(next_at, now, spacing=spacing_seconds(per_minute))
             if at is None:
                 break
             assert now - BEHIND_SECONDS <= at <= now + AHEAD_SECONDS
@@ -125,9 +126,20 @@ def test_a_campaign_that_rests_and_hurries_never_exceeds_its_pace(
 
 def test_a_campaign_begins_at_once_and_makes_up_for_nothing_that_is_long_ago() -> None:
     now = 1_800_000_000.0
-    assert next_start(0.0, now) == now
-    assert next_start(now - 0.6, now) == now
-    assert next_start(now - 0.4, now) == now - 0.4
-    assert next_start(now + 0.9, now) == now + 0.9
-    assert next_start(now + 1.1, now) is None
-    assert next_start(0.0, now, not_before=now + 0.5) == now + 0.5
+    assert next_start(0.0, now, spacing=0.1) == now
+    assert next_start(now - 0.6, now, spacing=0.1) == now
+    assert next_start(now - 0.4, now, spacing=0.1) == now - 0.4
+    assert next_start(now + 0.9, now, spacing=0.1) == now + 0.9
+    assert next_start(now + 1.1, now, spacing=0.1) is None
+    assert next_start(0.0, now, not_before=now + 0.5, spacing=0.1) == now + 0.5
+
+
+def test_what_nobody_can_have_granted_was_granted_by_another_clock() -> None:
+    """At 60 a minute the last start granted is 1 s ahead, the one after it 1.025 s later; nodes differ a little."""
+    now = 1_800_000_000.0
+    assert next_start(now + 2.0, now, spacing=1.025) is None
+    assert next_start(now + 3.0, now, spacing=1.025) is None
+    assert next_start(now + 3.1, now, spacing=1.025) == now
+    assert next_start(now + 3600, now, spacing=1.025, not_before=now + 0.5) == now + 0.5
+    assert granted_until(now + 3600, now, 1.025) == 0
+    assert granted_until(now + 2.0, now, 1.025) == now + 2.0

@@ -167,10 +167,23 @@ async def test_when_all_fail_it_is_said_why_and_not_of_what(cache: Cache) -> Non
     with capture_logs() as lines, pytest.raises(VoiceFailed) as failed:
         await studio(cache, *voices).render([Text(SECRET)], Manner())
     assert failed.value.message == "one: it can not say this; two: it is away"
+    assert failed.value.may_pass
+    assert not isinstance(failed.value, VoiceAway)
     assert lines == [
         {"event": "a text could not be spoken", "voice": "one", "why": "it can not say this", "log_level": "warning"},
         {"event": "two does not speak", "why": "it is away", "log_level": "error"},
     ]
+
+
+@pytest.mark.asyncio
+async def test_it_is_told_whether_a_text_failed_or_all_voices_are_away(cache: Cache) -> None:
+    with pytest.raises(VoiceAway):
+        await studio(cache, Tone("one", 500, away=True), Tone("two", 500, away=True)).render([Text("a")], Manner())
+    voices = Tone("one", 500, fails=("a",)), Tone("two", 500, fails=("a",))
+    with pytest.raises(VoiceFailed) as failed:
+        await studio(cache, *voices).render([Text("a")], Manner())
+    assert not isinstance(failed.value, VoiceAway)
+    assert not failed.value.may_pass
 
 
 @pytest.mark.asyncio

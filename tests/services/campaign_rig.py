@@ -21,7 +21,7 @@ from engine.core.flows import FLOWS
 from engine.core.request import CallRequest, Limits
 from engine.core.speech import Manner, Part, Text
 from engine.counts import Counts
-from engine.errors import NotOwner, Refusal, VoiceFailed
+from engine.errors import NotOwner, Refusal, VoiceAway
 from engine.leads.speech import LeadSpeech
 from engine.media.prompts import Prompts
 from engine.media.speeches import Speeches
@@ -55,7 +55,7 @@ class StudioDouble:
 
     async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
         if self.fails:
-            raise VoiceFailed
+            raise VoiceAway
         self.said.append(" ".join(part.text for part in parts if isinstance(part, Text)))
         return silence(0.5)
 

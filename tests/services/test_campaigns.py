@@ -4,23 +4,27 @@ import asyncio
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from engine.core.account import CallingHours
 from engine.core.flows import FLOWS
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.rows import restore
-from engine.errors import OverCapacity
-from engine.leads import queue
+from engine.core.speech import Manner, Part, Text
+from engine.errors import DestinationCapped, NotPermitted, OverCapacity, StoreAway, VoiceFailed
+from engine.leads import preparing, queue
+from engine.leads.speech import LeadSpeech
 from engine.services import campaigns
 from engine.store import writer
 from engine.store.postgres import Store
@@ -31,6 +35,7 @@ from tests.services.campaign_rig import (
     NO_SUCH,
     Node,
     Rung,
+    StudioDouble,
     Tables,
     accounts_of,
     by_lead,
@@ -63,8 +68,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes that look several times as often."""
     monkeypatch.setattr(campaigns, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(campaigns, "TICK_SECONDS", 0.02)
+    monkeypatch.setattr(campaigns, "IMPOSSIBLE_SECONDS", 0.6)
     monkeypatch.setattr(queue, "IDLE_SECONDS", 0.1)
-    monkeypatch.setattr(queue, "VOICE_SECONDS", 0.3)
+    monkeypatch.setattr(preparing, "VOICE_SECONDS", 0.3)
+    monkeypatch.setattr(preparing, "PAUSE_SECONDS", 0.2)
     monkeypatch.setattr(queue, "PAUSE_SECONDS", 0.2)
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
 
@@ -299,6 +306,76 @@ async def test_a_voice_that_fails_puts_leads_off_and_counts_nothing(rig: Rig) ->
     assert by_lead(rig.rung) == {1: [1], 2: [1], 3: [1]}
 
 
+async def test_texts_that_no_voice_can_speak_stall_no_other_and_are_given_up_after_the_third_time(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    class Choosy(StudioDouble):
+        async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
+            if any("odd" in part.text for part in parts if isinstance(part, Text)):
+                tried.append("odd")
+                raise VoiceFailed
+            return await super().render(parts, manner)
+
+    monkeypatch.setattr(preparing, "TEXT_SECONDS", 0.5)
+    monkeypatch.setattr(rig.node.clock.speech, "studio", Choosy())
+    await rig.tables.contacts("LS00000001", 20, fields='{"m": "odd"}')
+    await rig.tables.contacts("LS00000001", 20, first=21, fields='{"m": "hello"}')
+    began = time.time()
+    await rig.tables.campaign(announcement="", text="{m}", max_retries=5)
+    await rig.tables.settled(seconds=9)
+    assert sorted(each.position for each in rig.rung) == list(range(21, 41))
+    assert min(each.at for each in rig.rung) < began + 1
+    assert len(tried) == 3 * 20
+    rows = [row for row in await rig.tables.cdrs() if row["disposition"] == "CANCEL"]
+    assert {row["reason"] for row in rows} == {"the text can not be spoken with these fields"}
+    assert len(rows) == 20
+
+
+async def test_an_ivr_that_no_voice_can_speak_is_about_no_contact(rig: Rig) -> None:
+    async def fails(*_: object) -> bytes:
+        raise VoiceFailed
+
+    step = Step(name="vote", prompt=Prompt(text="Press one."), keys={"1": Choice(then="next", answer="yes")})
+    rich = accounts_of(ivrs={"poll": Ivr(ivr_id="poll", steps=(step,))}, default_ivr="poll").accounts["account_1"]
+    rig.node.clock.accounts.accounts["account_1"] = rich
+    rig.node.clock.speech.prompts._studio = SimpleNamespace(render=fails)  # type: ignore[assignment]
+    await rig.tables.contacts("LS00000001", 3)
+    await rig.tables.campaign(campaign_type=1, announcement="")
+    await asyncio.sleep(1.5)
+    assert await rig.tables.cdrs() == []
+    rig.node.clock.speech.prompts._studio = rig.node.studio  # type: ignore[assignment]
+    await rig.tables.settled(seconds=4)
+    assert len(rig.rung) == 3
+
+
+async def test_a_campaign_whose_query_fails_keeps_no_other_waiting_and_is_told_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads = rig.node.store.leads
+    enrol = leads.enrol
+
+    async def fails(campaign_id: str, count: int) -> int:
+        if campaign_id == ALL:
+            raise StoreAway  # as after 2 s
+        return await enrol(campaign_id, count)
+
+    monkeypatch.setattr(leads, "enrol", fails)
+    await rig.tables.contacts("LS00000001", 10)
+    with capture_logs() as lines:
+        await rig.tables.campaign()
+        await rig.tables.campaign("CM00000002")
+        await rig.tables.settled("CM00000002", seconds=4)
+    told = [line["event"] for line in lines if line["log_level"] == "error"]
+    assert told == [f"campaign {ALL} does not go on"]
+    assert len(rig.rung) == 10
+    assert not rig.node.store.writer.away
+    monkeypatch.setattr(leads, "enrol", enrol)
+    await rig.tables.settled(seconds=6)
+    assert len(rig.rung) == 20
+
+
 async def test_a_refusal_of_the_moment_puts_a_lead_off_and_gives_its_speech_back(rig: Rig) -> None:
     await rig.tables.contacts("LS00000001", 2)
     rig.node.switch.refusals = [OverCapacity()]
@@ -307,6 +384,60 @@ async def test_a_refusal_of_the_moment_puts_a_lead_off_and_gives_its_speech_back
     assert by_lead(rig.rung) == {1: [1], 2: [1]}
     assert list(rig.node.speeches.glob("*")) == []
     assert rig.node.clock.speech.held == set()
+
+
+async def test_a_cap_of_the_day_pauses_the_campaign_and_a_destinations_only_its_lead(rig: Rig) -> None:
+    """E: both are OverCapacity with Retry-After; the day's window may be over in less than 10 minutes, too."""
+    await rig.tables.contacts("LS00000001", 3)
+    of_number, of_day = DestinationCapped(), OverCapacity()
+    of_number.retry_after_seconds = of_day.retry_after_seconds = 2
+    rig.node.switch.refusals = [of_number]
+    await rig.tables.campaign(per_minute=600)
+    while len(rig.rung) < 2:
+        await asyncio.sleep(0.02)
+    assert [each.position for each in rig.rung] == [2, 3]
+    await rig.tables.settled(seconds=5)
+    rig.node.switch.refusals, before = [of_day], len(rig.rung)
+    began = time.time()
+    await rig.tables.campaign("CM00000002", per_minute=60)
+    await rig.tables.settled("CM00000002", seconds=9)
+    assert min(each.at for each in rig.rung[before:]) >= began + 2
+
+
+async def test_a_fault_of_ours_ends_neither_the_engine_nor_what_is_under_way(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise RuntimeError
+
+    writer, clock = rig.node.store.writer, rig.node.clock
+    await rig.tables.contacts("LS00000001", 3)
+    monkeypatch.setattr(writer, "accept", fails)
+    rig.node.switch.refusals = [NotPermitted(reason="region")] * 3
+    await rig.tables.campaign(announcement="", text="Hello")
+    async with asyncio.timeout(4):
+        while rig.node.switch.refusals:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
+    (lead_queue,) = clock._queues.values()
+    assert (lead_queue.idle, lead_queue.means.starting["account_1"]) == (True, 0)
+    assert not any(task.done() for task in rig.node.tasks)
+    await rig.tables.turn(ALL, 2)
+
+
+async def test_a_speech_is_dropped_whatever_fails_after_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(LeadSpeech, "ivr", fails)
+    await rig.tables.contacts("LS00000001", 3)
+    await rig.tables.campaign(announcement="", text="Hello")
+    async with asyncio.timeout(4):
+        while len(rig.node.studio.said) < 3:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
+    assert (rig.node.clock.speech.held, list(rig.node.speeches.glob("*"))) == (set(), [])
+    await rig.tables.turn(ALL, 2)
 
 
 @pytest.mark.parametrize(
@@ -326,6 +457,18 @@ async def test_a_campaign_that_can_not_be_carried_out_fails_and_says_why(
     await rig.tables.settled(seconds=3)
     (row,) = await rig.tables.query("SELECT state, reason FROM campaigns")
     assert (row["state"], row["reason"][: len(why)], rig.rung) == (5, why, [])
+
+
+async def test_a_node_that_an_apply_has_not_reached_yet_fails_no_campaign(rig: Rig) -> None:
+    accounts = rig.node.clock.accounts.accounts
+    applied, accounts["account_1"] = accounts["account_1"], accounts_of(announcements={}).accounts["account_1"]
+    await rig.tables.contacts("LS00000001", 2)
+    await rig.tables.campaign()
+    await asyncio.sleep(0.4)
+    assert (await rig.tables.state(), rig.rung) == (1, [])
+    accounts["account_1"] = applied
+    await rig.tables.settled(seconds=4)
+    assert (await rig.tables.state(), len(rig.rung)) == (3, 2)
 
 
 async def test_an_announcement_that_is_no_file_of_this_node_yet_is_waited_for(rig: Rig) -> None:
@@ -408,6 +551,48 @@ async def test_what_is_prepared_stays_this_nodes_while_it_waits_for_room(rig: Ri
     assert len(rig.rung) == 3
 
 
+async def test_who_is_being_spoken_to_stays_this_nodes_however_slow_the_voice_is(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve texts of a quarter of a second, one after the other: twice as long as a claim."""
+    turn = asyncio.Semaphore(1)
+
+    class Slow(StudioDouble):
+        async def render(self, parts: Sequence[Part], manner: Manner) -> bytes:
+            async with turn:
+                await asyncio.sleep(0.25)
+            return await super().render(parts, manner)
+
+    slow = Slow()
+    monkeypatch.setattr(rig.node.clock.speech, "studio", slow)
+    await rig.tables.contacts("LS00000001", 12)
+    await rig.tables.campaign(announcement="", text="Hello")
+    await rig.tables.settled(seconds=9)
+    assert (len(slow.said), len(rig.rung)) == (12, 12)
+    assert {lead["version"] for lead in await rig.tables.leads()} == {1}
+
+
+async def test_who_is_lost_while_being_spoken_to_is_dropped(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 1)
+    go_on, studio = asyncio.Event(), rig.node.studio
+    render = studio.render
+
+    async def waits(parts: Sequence[Part], manner: Manner) -> bytes:
+        await go_on.wait()
+        return await render(parts, manner)
+
+    rig.node.clock.speech.studio = SimpleNamespace(render=waits)  # type: ignore[assignment]
+    await rig.tables.campaign(announcement="", text="Hello")
+    while not await rig.tables.query("SELECT FROM leads WHERE version = 1"):
+        await asyncio.sleep(0.02)
+    await rig.tables.query("UPDATE leads SET version = 2, claimed_until = now() + interval '1 hour'")
+    await asyncio.sleep(0.8)
+    go_on.set()
+    await asyncio.sleep(0.2)
+    assert (studio.said, rig.rung, rig.node.clock.speech.held) == (["Hello"], [], set())
+    await rig.tables.turn(ALL, 2)
+
+
 async def test_who_was_prepared_when_it_was_stopped_is_given_back_with_the_speech(rig: Rig) -> None:
     await rig.tables.contacts("LS00000001", 5)
     rig.node.switch.live["account_1"] = 50
@@ -443,6 +628,15 @@ async def test_two_nodes_keep_one_pace(store: Store, database_url: str, tmp_path
     assert len(starts) - 1 <= span / 0.1025 + 10 * 1.0  # a second of jitter at most
     assert len(starts) - 1 >= 0.9 * span * 10, (len(starts), span)  # 97.6 % where nobody else has the processor
     assert min(shares) > 0, shares
+
+
+async def test_a_clock_of_postgres_that_is_put_back_freezes_no_campaign(rig: Rig) -> None:
+    await rig.tables.contacts("LS00000001", 5)
+    await rig.tables.campaign()
+    await rig.tables.query("UPDATE campaigns SET next_start_at = now() + interval '1 hour'")
+    rig.node.clock._account_next_at["account_1"] = time.time() + 3600
+    await rig.tables.settled(seconds=4)
+    assert len(rig.rung) == 5
 
 
 # -- kills -----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from engine.core.flows import click2call
 from engine.core.permit import ALLOWED
 from engine.core.request import Party
 from engine.core.rows import restore
-from engine.errors import NotPermitted, OverCapacity, Refusal, Stopped
+from engine.errors import DestinationCapped, NotPermitted, OverCapacity, Refusal, Stopped
 from engine.gate import Gate
 from engine.store.postgres import Store
 from tests.core.conftest import AGENT, CUSTOMER, party_of, request_of
@@ -69,7 +69,7 @@ async def test_fifty_requests_at_once_for_one_number_are_as_many_calls_as_it_may
     refusals = await asyncio.gather(*(asked(gate, store, call_to()) for _ in range(50)))
     assert taken(refusals) == 3
     refusal = await asked(gate, store, call_to())
-    assert isinstance(refusal, OverCapacity)
+    assert isinstance(refusal, DestinationCapped)
     assert refusal.message == "3 requests for this number in 10 minutes, and the account may make 3"
     assert refusal.retry_after_seconds == pytest.approx(600, abs=5)
     assert await asked(gate, store, call_to(party_of("919910000203"))) is None
