@@ -28,6 +28,8 @@ TICK_SECONDS = 0.1  # between two looks at who may be called, while a campaign r
 LEASE_SECONDS = 15.0  # so long after a node died another takes over whom it had claimed: longer than a start takes
 IMPOSSIBLE_SECONDS = 30.0  # so long a node has found no way before it fails a campaign: an apply has reached it by then
 
+GONE_SECONDS = 3600.0  # so long after a node was last heard of the others go on without whom it was calling
+GIVE_UP_SECONDS = 60.0
 LONGEST_REST_SECONDS = LEASE_SECONDS / 3  # one with which something goes wrong is left alone: claims outlast it
 
 log = structlog.get_logger()
@@ -93,6 +95,7 @@ class CampaignClock:
     _impossible_since: dict[str, float] = field(default_factory=dict)  # by campaign (monotonic)
     _setbacks: dict[str, Setbacks] = field(default_factory=dict)  # by campaign or account
     _read_at: float = 0.0  # (monotonic)
+    _gave_up_at: float = 0.0
     _turns: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def run(self) -> None:
@@ -154,6 +157,10 @@ class CampaignClock:
             await self.store.leads.turn()
             found = await self.store.leads.open()
         self._read_at = time.monotonic()
+        if found and self._read_at >= self._gave_up_at + GIVE_UP_SECONDS:
+            self._gave_up_at = self._read_at
+            if gone := await self.store.leads.give_up(GONE_SECONDS):
+                log.warning("leads of a node that is gone given up", leads=gone)
         if found:
             means.ahead_seconds = found[0].read_at - self._read_at
         running = [each for each in found if each.campaign.state == State.RUNNING and await self._goes_on(each)]

@@ -98,6 +98,10 @@ class Leads:
         versions = [lead.version for lead, _ in leads]
         await self._named("put_off_leads", campaign_id, positions, versions, [seconds for _, seconds in leads])
 
+    async def give_up(self, seconds: float) -> int:
+        """Go on without the nodes that nobody has heard of for so long; how many leads they were calling."""
+        return len(await self._named("give_up_leads", seconds))
+
     async def delete_old(self, days: int, count: int) -> int:
         """Delete up to so many of campaigns that were over longer ago than that; how many."""
         return len(await self._named("delete_old_leads", days, count))

@@ -112,3 +112,19 @@ DELETE FROM leads WHERE (campaign_id, position) IN (
     LIMIT $2 FOR UPDATE OF leads SKIP LOCKED
 )
 RETURNING position
+
+-- name: give_up_leads
+-- Leads that are called by nodes nobody has heard of for so many seconds: as if the end of each call had not been seen,
+-- an attempt that counts. Should a node come back after all, it writes the CDRs, and these leads are left as they are.
+WITH gone AS (
+    SELECT leads.campaign_id, leads.position, (settings->>'retry_seconds')::double precision AS retry_seconds,
+        settings->'retry_on' ? 'CONGESTION' AND attempts - lost <= (settings->>'max_retries')::integer AS is_retried
+    FROM leads JOIN calls USING (call_id) JOIN nodes USING (node)
+        JOIN campaigns ON campaigns.campaign_id = leads.campaign_id
+    WHERE leads.state = 'calling' AND calls.ended_at IS NULL AND nodes.seen_at < now() - make_interval(secs => $1)
+    FOR UPDATE OF leads SKIP LOCKED
+)
+UPDATE leads SET state = CASE WHEN is_retried THEN 'queued' ELSE 'done' END, disposition = 'CONGESTION',
+    due_at = now() + make_interval(secs => retry_seconds), claimed_until = 'epoch'
+FROM gone WHERE leads.campaign_id = gone.campaign_id AND leads.position = gone.position
+RETURNING leads.position

@@ -47,6 +47,8 @@ WOLKVOX = {"BUSY": "busy", "NOANSWER": "no_answer", "CONGESTION": "congestion", 
 LOUD = 500  # a sample of somebody speaking
 RETRY_SECONDS = 3
 UNWANTED = "09"
+# Attempts of an engine that was killed, or cut off, before anybody rang.
+UNCOUNTED = ("cut off from Asterisk while dialling", "Asterisk did not answer", "never dialled")
 BEGUN_SECONDS = 1.0
 EPOCH = "Thu, 01 Jan 1970 00:00:00 GMT"
 
@@ -165,7 +167,7 @@ def rules_wrong(run: Outreach) -> list[str]:
     faults = []
     for number in run.numbers:
         found = run.of(number)
-        outcomes = [cdr["dial_status"] for cdr in found]
+        outcomes = [cdr["dial_status"] for cdr in found if cdr["reason"] not in UNCOUNTED]
         attempts = [int(cdr["unique_id"].rpartition("-u")[2]) for cdr in found]
         enough = not outcomes or outcomes[-1] not in run.retry_on or len(outcomes) == 1 + run.max_retries
         due = enough and all(each in run.retry_on for each in outcomes[:-1]) and attempts == [*range(1, len(found) + 1)]

@@ -365,3 +365,20 @@ async def test_while_postgres_is_away_nobody_new_is_called(store: Store, tables:
 def campaign_settings(**more: Any) -> Any:
     """The campaign's, but for these."""
     return replace(CAMPAIGN.settings, **more)
+
+
+@pytest.mark.parametrize(("retries", "state"), [(1, "queued"), (0, "done")])
+async def test_a_node_that_does_not_come_back_keeps_no_campaign_from_its_end(
+    store: Store, tables: Tables, retries: int, state: str
+) -> None:
+    (lead,) = await claimed(store, tables, max_retries=retries)
+    await store.writer.accept(call_of(lead), claim_of(lead))
+    await tables.query(
+        "INSERT INTO nodes (node, seen_at) VALUES ('n1', now() - interval '59 minutes')"
+        " ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at"
+    )
+    assert await store.leads.give_up(3600) == 0
+    await tables.query("UPDATE nodes SET seen_at = now() - interval '61 minutes'")
+    assert await store.leads.give_up(3600) == 1
+    row = await one(tables)
+    assert (row["state"], row["attempts"], row["disposition"]) == (state, 1, "CONGESTION")
