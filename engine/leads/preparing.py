@@ -13,6 +13,7 @@ from engine.core.campaign_call import CALLING_HOURS, DND, FINAL, UNSPEAKABLE, re
 from engine.core.ids import of_callback
 from engine.core.request import CallRequest
 from engine.errors import InvalidRequest, StoreAway, TooLate, Unavailable, VoiceAway, VoiceFailed
+from engine.leads import hours
 from engine.leads.means import Means
 from engine.leads.speech import NotSpoken
 from engine.store.leads import Claimed
@@ -22,7 +23,8 @@ VOICE_SECONDS = 5.0  # before a lead is spoken to again for whom there was no vo
 PAUSE_SECONDS = 1.0  # before others are, then
 TEXT_SECONDS = 60.0  # before a text is tried again that no voice could speak
 MOST_TRIES = 3  # of such a text
-HOURS_SECONDS = 60.0  # before one is looked at again who may not be called at this time of day
+LEAST_HOURS_SECONDS = 1.0  # before one is looked at again who may not be called at this time of day
+MOST_HOURS_SECONDS = 3600.0  # though the hours begin later: they may be changed meanwhile
 LONGEST_PAUSE_SECONDS = 60.0
 
 log = structlog.get_logger()
@@ -81,10 +83,11 @@ class Preparing:
 
     async def settle(self, campaign: Campaign, lead: Lead, reason: str) -> None:
         """Nobody is rung: for a while, or for good, and a CDR says why."""
-        if reason not in FINAL:
-            self.put_off.append((lead, HOURS_SECONDS))
+        seconds = None if reason in FINAL else self._off_seconds(lead, reason, campaign)
+        if seconds is not None:
+            self.put_off.append((lead, seconds))
             return
-        said = FINAL[reason]
+        said = FINAL.get(reason, reason)
         call = unrung(campaign, lead, said, call_id=_new_id(), now=time.time())
         try:
             await self.means.store.writer.accept(call, Claim(lead.campaign_id, lead.position, lead.version))
@@ -92,6 +95,14 @@ class Preparing:
             return
         self.means.switch.counts.note_ended(call)
         log.info("lead not called", call=call.call_id, campaign=lead.campaign_id, position=lead.position, reason=said)
+
+    def _off_seconds(self, lead: Lead, reason: str, campaign: Campaign) -> float | None:
+        """For how long somebody is put off; None if no hour will ever do, and nothing is to be waited for."""
+        account = self.means.accounts.accounts.get(campaign.account_id)
+        if reason != CALLING_HOURS or account is None or account.calling_hours is None:
+            return LONGEST_PAUSE_SECONDS
+        seconds = hours.begin_in(lead.number, account.calling_hours, time.time())
+        return None if seconds is None else min(max(LEAST_HOURS_SECONDS, seconds), MOST_HOURS_SECONDS)
 
     async def _prepared(self, campaign: Campaign, lead: Lead, *, is_listed: bool) -> Prepared | None:
         account = self.means.accounts.accounts.get(campaign.account_id)

@@ -24,7 +24,7 @@ AT_ONCE = 4  # they are claimed a fourth of that at a time, at least
 LEAST_ENROLLED = 10  # at once, and hardly more than are wanted: a retry has to wait for those that were enrolled before
 MOST_RETRIED = 20  # so many are called in a row before more are enrolled, however many retries are due
 IDLE_SECONDS = 0.5  # before somebody is looked for again where nobody was due
-OFF_HOURS_SECONDS = 10.0  # before others are, when that holds for all that were due
+THROUGH_SECONDS = 0.25  # before more are looked through where most may not be called at this time of day
 PAUSE_SECONDS = 1.0  # before a campaign calls again that could not
 
 log = structlog.get_logger()
@@ -97,9 +97,9 @@ class LeadQueue:
         wanted = self._wanted - len(self.ready) - len(self._preparing)
         if wanted <= 0 or AT_ONCE * wanted < self._wanted or now < self._preparing.claims_from:
             return
-        if self._preparing.off_hours and self._preparing.off_hours >= self._claimed and not self._preparing:
-            self._preparing.claims_from, self._preparing.off_hours = now + OFF_HOURS_SECONDS, 0
-            return
+        if self._in_vain:  # more are looked through, but not without end
+            wanted = max(wanted, MOST_PREPARED)
+            self._preparing.claims_from = now + THROUGH_SECONDS
         leads = self.means.store.leads
         claimed = await leads.claim(self.campaign, wanted, seconds=self.means.lease_seconds)
         self._claimed, self._preparing.off_hours = len(claimed), 0
@@ -226,6 +226,11 @@ class LeadQueue:
         self.means.starting[self.campaign.account_id] += starts
 
     # -- how many ------------------------------------------------------------------------------
+
+    @property
+    def _in_vain(self) -> bool:
+        """Most of those claimed last may not be called at this time of day."""
+        return self._claimed < 2 * self._preparing.off_hours
 
     @property
     def _wanted(self) -> int:

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
+from engine.core import numbers
 from engine.core.account import CallingHours
 from engine.core.flows import FLOWS
 from engine.core.ivr import Choice, Ivr, Prompt, Step
@@ -33,6 +34,7 @@ from tests.services.campaign_rig import (
     BUSY,
     HEARD,
     NO_SUCH,
+    ROUTES,
     Node,
     Rung,
     StudioDouble,
@@ -246,7 +248,9 @@ async def test_who_may_not_be_called_at_this_time_of_day_waits_and_costs_neither
     await asyncio.sleep(0.8)
     leads = await rig.tables.leads()
     assert {(lead["state"], lead["attempts"]) for lead in leads} == {("queued", 0)}
-    assert 10 <= len(leads) <= 120  # it does not go through the whole list in vain
+    assert 10 <= len(leads) <= 300  # it goes through the list in vain, but at its leisure
+    due = [lead["due_at"].timestamp() - time.time() for lead in leads[:10]]
+    assert 3000 < min(due) <= max(due) <= 3600  # for an hour at most, as the hours may be changed
     (row,) = await rig.tables.query("SELECT extract(epoch FROM next_start_at) AS at FROM campaigns")
     assert (row["at"], rig.rung, await rig.tables.cdrs()) == (0, [], [])
 
@@ -262,6 +266,46 @@ async def test_a_route_that_is_gone_for_a_moment_uses_up_nobody(rig: Rig) -> Non
     accounts.routes = before
     outcomes = {lead["disposition"] for lead in await rig.tables.leads() if lead["state"] == "done"}
     assert outcomes == {"ANSWER"}
+
+
+async def test_who_may_not_be_called_now_keeps_nobody_waiting_who_may(rig: Rig) -> None:
+    """150 of India in front, out of their hours; then five of New York within theirs."""
+    clock = datetime.now(ZoneInfo("America/New_York"))
+    hours = CallingHours(
+        since=(clock - timedelta(hours=1)).strftime("%H:%M"), until=(clock + timedelta(hours=1)).strftime("%H:%M")
+    )
+    accounts = rig.node.clock.accounts
+    rich = accounts_of(calling_hours=hours, allowed_regions=("IN", "US"))
+    accounts.accounts["account_1"], accounts.routes = (
+        rich.accounts["account_1"],
+        (*ROUTES, replace(ROUTES[0], prefix="1")),
+    )
+    await rig.tables.contacts("LS00000001", 155)
+    await rig.tables.query("UPDATE contacts SET number = '1212736500' || (position - 150) WHERE position > 150")
+    await rig.tables.campaign(per_minute=60)
+    async with asyncio.timeout(4):
+        while not rig.rung:
+            await asyncio.sleep(0.02)
+    assert rig.rung[0].position > 150
+    assert await rig.tables.state() == 1  # for the others, as soon as they may be called
+    await rig.tables.turn(ALL, 2)
+
+
+async def test_a_number_that_no_hour_ever_suits_does_not_keep_a_campaign_from_its_end(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = datetime.now(ZoneInfo("Asia/Kolkata"))
+    hours = CallingHours(
+        since=(clock + timedelta(hours=2)).strftime("%H:%M"), until=(clock + timedelta(hours=4)).strftime("%H:%M")
+    )
+    rig.node.clock.accounts.accounts["account_1"] = accounts_of(calling_hours=hours).accounts["account_1"]
+    monkeypatch.setattr(numbers, "zones", lambda _: ())
+    await rig.tables.contacts("LS00000001", 2)
+    await rig.tables.campaign()
+    await rig.tables.settled(seconds=4)
+    cdrs = await rig.tables.cdrs()
+    assert [(row["disposition"], row["reason"]) for row in cdrs] == [("CANCEL", "not within calling hours")] * 2
+    assert (await rig.tables.state(), rig.rung) == (3, [])
 
 
 # -- stop, pause, resume ---------------------------------------------------------------------------
