@@ -283,7 +283,7 @@ async def test_who_may_not_be_called_now_keeps_nobody_waiting_who_may(rig: Rig) 
     await rig.tables.contacts("LS00000001", 155)
     await rig.tables.query("UPDATE contacts SET number = '1212736500' || (position - 150) WHERE position > 150")
     await rig.tables.campaign(per_minute=60)
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(15):
         while not rig.rung:
             await asyncio.sleep(0.02)
     assert rig.rung[0].position > 150
@@ -459,7 +459,7 @@ async def test_a_fault_of_ours_ends_neither_the_engine_nor_what_is_under_way(
     monkeypatch.setattr(writer, "accept", fails)
     rig.node.switch.refusals = [NotPermitted(reason="region")] * 3
     await rig.tables.campaign(announcement="", text="Hello")
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(15):
         while rig.node.switch.refusals:
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.2)
@@ -476,7 +476,7 @@ async def test_a_speech_is_dropped_whatever_fails_after_it(rig: Rig, monkeypatch
     monkeypatch.setattr(LeadSpeech, "ivr", fails)
     await rig.tables.contacts("LS00000001", 3)
     await rig.tables.campaign(announcement="", text="Hello")
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(15):
         while len(rig.node.studio.said) < 3:
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.1)
