@@ -20,6 +20,7 @@ from engine.core.ivr import Choice, Ivr, Prompt, Step, Visit
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
 from engine.core.request import Alert, CallRequest, CampaignAttempt, Pair, Party, Speech, Target
+from engine.core.third import Transfer
 
 Row = dict[str, Any]
 LEG_FACTS = tuple(field.name for field in fields(Leg))
@@ -61,6 +62,7 @@ def call_row(call: Call, *, node: str) -> Row:
         sought_since=dict(call.sought_since),
         permit=call.permit,
         visit=call.visit and asdict(call.visit),
+        transfer=call.transfer and asdict(call.transfer),
         ended_at=call.ended_at,
     )
     return row
@@ -117,6 +119,10 @@ def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: 
         setattr(call, name, row[name])
     call.heard_seconds = row["heard_seconds"] or 0.0
     call.visit = Visit(**row["visit"]) if row["visit"] else None
+    transfer = row["transfer"]
+    if transfer:
+        kept = {"party": party(transfer["party"]), "left": tuple(transfer["left"])}
+        call.transfer = Transfer(**{**transfer, **kept})
     if call.connecting:
         call.connect(call.connecting)
     call.members = set(row["members"])
@@ -131,8 +137,8 @@ def _request(kept: Mapping[str, Any]) -> CallRequest:
     return CallRequest(
         **{
             **kept,
-            "agent": _party(agent) if agent else None,
-            "customer": _party(kept["customer"]),
+            "agent": party(agent) if agent else None,
+            "customer": party(kept["customer"]),
             "alerts": tuple(Alert(**alert) for alert in kept["alerts"]),
             "pair": Pair(**pair) if pair else None,
             "speech": Speech(**speech) if speech else None,
@@ -140,12 +146,13 @@ def _request(kept: Mapping[str, Any]) -> CallRequest:
             "campaign": CampaignAttempt(**{**campaign, "retry_on": tuple(campaign["retry_on"])}) if campaign else None,
             "amd": Amd(**amd) if amd else None,
             "ivr": _ivr(ivr) if ivr else None,
-            "choices": {name: _party(party) for name, party in kept.get("choices", {}).items()},
+            "choices": {name: party(choice) for name, choice in kept.get("choices", {}).items()},
         }
     )
 
 
-def _party(kept: Mapping[str, Any]) -> Party:
+def party(kept: Mapping[str, Any]) -> Party:
+    """The party that was kept so."""
     targets = (Target(**{**target, "endpoints": tuple(target["endpoints"])}) for target in kept["targets"])
     return Party(**{**kept, "targets": tuple(targets)})
 
