@@ -55,6 +55,9 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
             call.legs[name].amd_reason = call.legs[name].amd_reason or "refused"
             call.deadlines |= {each: call.now for each in (SNOOP, AMD) if each in call.deadlines}  # without a verdict
             return []
+        case c.AddToBridge(legs=names) if status in GONE:  # one is gone, and none was put there
+            call.members.difference_update(names)
+            return []
         case _ if status in GONE:  # the leg's end is on its way
             return []
         case c.Play() if status and _speaks(call) and call.still(command):

@@ -111,7 +111,7 @@ def _begin(call: Call, event: e.TransferAsked) -> list[c.Command]:
     for name in [name for name in call.deadlines if name.startswith(ADD)]:
         del call.deadlines[name]  # who is to be in the bridge is told anew
     told = [c.TransferProgress(leg=event.leg, state="channel_progress")] if event.referred else []
-    waiting = _arrange(call)
+    waiting = _arrange(call, afresh=True)  # what was played before they talked may not have been stopped
     return [c.SaveIntent(legs=()), *told, *waiting, *_go_on(call, reach(call, "third"))]
 
 

@@ -37,6 +37,7 @@ class Life:
         self.inside: set[str] = set()  # the bridge
         self.sounds: dict[str, set[str]] = {}
         self.phases: set[str] = set()  # of transfers
+        self.talkative = random.random() < 0.3  # nobody is in a hurry to hang up
         self.random = random
         self.now = 100.0
         self.channels: dict[str, str] = {}
@@ -94,6 +95,8 @@ class Life:
                 act = self.random.choice(("verdict", "verdict", "talk", "fall silent", "lose"))
         else:
             act = self.random.choice(("ring", "progress", "answer", "end"))
+        if act == "end" and self._stays():
+            act = "press" if state == "Up" else "answer"
         if act == "ring":
             self.channels[leg] = "Ringing"
             self._tell(e.Rang(leg=leg, at=self.now))
@@ -116,6 +119,11 @@ class Life:
             self._end_snoop(leg)
         else:
             self._end(leg, *self.random.choice(CAUSES))
+
+    def _stays(self) -> bool:
+        """Whether nobody goes now, and whoever rings is patient."""
+        patient = self.talkative and self.now < 150 and not self.call.releasing
+        return patient and self.random.random() < 0.95
 
     def _finish(self, leg: str) -> None:
         """What is played to it comes to its end, or is cut short."""
@@ -175,7 +183,7 @@ class Life:
 
     def _deadline(self) -> None:
         assert self.call.deadline is not None
-        if self.random.random() < 0.2:
+        if self.random.random() < 0.2 and not self._stays():
             self.now = max(self.now, self.call.deadline)
         for event in self.call.due(self.now):
             self._note(event)
@@ -292,7 +300,6 @@ class Life:
                 self.together.append(legs)
                 self.inside.update(legs)
             case c.RemoveFromBridge(leg=leg):
-                assert len(self.inside) > 1, "nobody is left in the bridge"
                 self.inside.discard(leg)
             case c.StartRing(leg=leg) | c.StartMusic(leg=leg):
                 self.sounds.setdefault(leg, set()).add(type(command).__name__.removeprefix("Start"))
