@@ -113,7 +113,7 @@ def claim_row(claim: Claim, *, call_id: str) -> Row:
 def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: Flow, now: float) -> Call:
     """The call its rows were made of, as JSON has kept them. Times are seconds since the epoch, as they were."""
     call = Call(
-        call_id=row["call_id"], request=_request(row["request"]), flow=flow, requested_at=row["requested_at"], now=now
+        call_id=row["call_id"], request=request(row["request"]), flow=flow, requested_at=row["requested_at"], now=now
     )
     for name in CALL_FACTS:
         setattr(call, name, row[name])
@@ -127,11 +127,17 @@ def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: 
         call.connect(call.connecting)
     call.members = set(row["members"])
     call.permit = Verdict(**row["permit"]) if row["permit"] else ALLOWED
-    call.legs = {leg["name"]: Leg(**{name: leg[name] for name in LEG_FACTS}) for leg in legs}
+    call.legs = {each["name"]: leg(each) for each in legs}
     return call
 
 
-def _request(kept: Mapping[str, Any]) -> CallRequest:
+def leg(row: Mapping[str, Any]) -> Leg:
+    """The leg its row was made of."""
+    return Leg(**{name: row[name] for name in LEG_FACTS})
+
+
+def request(kept: Mapping[str, Any]) -> CallRequest:
+    """The request that was kept so."""
     agent, pair, speech = kept["agent"], kept["pair"], kept.get("speech")
     campaign, amd, ivr = kept.get("campaign"), kept.get("amd"), kept.get("ivr")
     return CallRequest(
