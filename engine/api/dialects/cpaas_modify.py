@@ -1,5 +1,7 @@
 """The CPaaS suite's change of a live call: transferred, hung up, recorded."""
 
+import re
+
 from engine.api.dialect import Body, Operation, Surroundings
 from engine.api.dialects.cpaas_params import REQUEST_ID, required, text
 from engine.core.asks import Ask
@@ -16,6 +18,7 @@ TYPES: dict[str, Change] = {
     "5": "pause",
     "6": "resume",
 }
+CHANNEL = re.compile(r"[0-9A-Za-z._/@;-]{1,100}", re.ASCII)  # the document's, too: "PJSIP/101-0000023c"
 DONE: dict[Change, str] = {
     "blind": "blind transferred successfully",
     "attended": "attended transfer started successfully",
@@ -35,6 +38,8 @@ def parse_modify(body: Body, around: Surroundings) -> Ask:
     channel, request_id = text(body, "channel"), text(body, "request_id")
     if bool(channel) == bool(request_id):
         raise InvalidRequest("either channel or request_id is required", param="channel")
+    if channel and not CHANNEL.fullmatch(channel):
+        raise InvalidRequest("channel is not valid", param="channel")
     if request_id and not REQUEST_ID.fullmatch(request_id):
         raise InvalidRequest("request_id is not valid", param="request_id")
     transfers = change in ("blind", "attended")
