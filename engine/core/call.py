@@ -257,7 +257,7 @@ class Call:
             case c.OpenBridge() | c.PlayToBridge():
                 return not self.releasing
             case c.AddToBridge(legs=names):
-                return all(self.legs[name].usable for name in names)
+                return any(self.legs[name].usable for name in names)  # Asterisk says that one is gone
             case _:
                 return True
 
