@@ -263,7 +263,7 @@ def _arrange(call: Call, *, afresh: bool = False) -> list[c.Command]:
     """
     known = call.transfer
     assert known is not None
-    call.deadlines.pop(ARRANGE, None)
+    afresh = call.deadlines.pop(ARRANGE, None) is not None or afresh
     inside, sounds = _wanted(known)
     stops: list[c.Command] = []
     moves: list[c.Command] = []
