@@ -32,8 +32,8 @@ QUIET = 50
 
 
 def number(line: int, row: str) -> str:
-    """A number of that row that nobody else in this run uses."""
-    return f"9199100{(89 * RUN + line) % 1000:03}{row}"
+    """A number of that row that nobody else in this run uses, and no do-not-disturb list has."""
+    return f"9199100{400 + (89 * RUN + line) % 500:03}{row}"
 
 
 @dataclass(slots=True)
