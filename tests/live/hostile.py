@@ -121,7 +121,6 @@ FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("DELETE", "/api/callback"): {"request_id": "c1da7c083f"},
     ("POST", "/api/modify_call"): {
         "channel": " PJSIP/101-0000023c",
-        "request_id": "c1da7c083f",
         "modify_type": "0",
         "transfer_to": BUSY,
     },
