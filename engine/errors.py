@@ -169,6 +169,18 @@ class TooLate(Refusal):
     code = "too_late"
 
 
+class NotTalking(Refusal):
+    """the call is not talking"""
+
+    code = "not_talking"
+
+
+class NodeAway(Unavailable):
+    """the node that leads this call does not answer, please try again"""
+
+    code = "node_away"
+
+
 class StorageAway(Unavailable):
     """the storage of files does not answer, please try again"""
 

@@ -10,13 +10,13 @@ from typing import Any
 import structlog
 
 from engine.accounts import Accounts
-from engine.core import permit
+from engine.core import permit, third
 from engine.core.account import Account
 from engine.core.call import Call
 from engine.core.leg import Leg
 from engine.core.pacing import Pace
 from engine.core.permit import DAY_SECONDS, DESTINATION_SECONDS, Attempt, Moment, Verdict
-from engine.core.request import AGENT_CLI, CallRequest, Side
+from engine.core.request import AGENT_CLI, CallRequest, Limits, Party, Side
 from engine.errors import DestinationCapped, NotPermitted, OverCapacity, Refusal, Stopped, Unauthorised
 from engine.store.postgres import Store
 
@@ -64,6 +64,15 @@ class Gate:
             return NO_ACCOUNT
         attempt = _attempt(request, leg.number, leg.caller_id, leg.side)
         return permit.verdict(attempt, self._moment(account))
+
+    def third(self, call: Call, to: str) -> Party:
+        """Whom the number a telephone dialled means, for a transfer within this call. Raises `Refusal`."""
+        request = call.request
+        account = self.accounts.accounts.get(request.account_id)
+        if account is None:
+            raise Unauthorised
+        limits = Limits(ring_seconds=request.customer.ring_seconds, max_talk_seconds=request.max_talk_seconds)
+        return third.party(account, to, request=request, routes=self.accounts.routes, limits=limits)
 
     def check(self, request: CallRequest, *, live_calls: int) -> tuple[Account, list[Attempt]]:
         """Whose it is and whom it is for, if that may be dialled now but for what is counted. Raises `Refusal`."""
@@ -149,7 +158,7 @@ def stopped(stops: dict[str, str], account_id: str) -> str | None:
 
 
 def _attempt(request: CallRequest, number: str, caller_id: str, side: Side) -> Attempt:
-    heeds_dnd = side in request.dnd_sides
+    heeds_dnd = ("customer" if side == "third" else side) in request.dnd_sides
     return Attempt(number=number, caller_id=caller_id, side=side, kind=request.kind, spelt=True, heeds_dnd=heeds_dnd)
 
 

@@ -47,7 +47,7 @@ class Node:
     spawn: Spawn
     permit: Callable[[Call, Leg], Verdict]
     owns: Callable[[str], bool]
-    ask: Callable[[Call, c.SeekAgent | c.KeepPair], None]
+    ask: Callable[[Call, c.SeekAgent | c.KeepPair | c.FindThird], None]
     changed: Callable[["Line"], None]
 
 
@@ -128,7 +128,7 @@ class Line:
             committed = self._node.writer.commit(self.call)
             committed.add_done_callback(partial(self._saved, command.legs, time.monotonic()))
             return
-        if isinstance(command, c.SeekAgent | c.KeepPair):
+        if isinstance(command, c.SeekAgent | c.KeepPair | c.FindThird):
             self._node.ask(self.call, command)
             return
         if isinstance(command, c.CreateLeg) and not (self._node.ari.ready and self._node.writer.lock.ours):
@@ -141,7 +141,7 @@ class Line:
         if self._arrived is not None:
             self._reaction_seconds.append(time.monotonic() - self._arrived)
             self._arrived = None
-        if isinstance(command, c.AddToBridge | c.TuneAmd):
+        if isinstance(command, c.AddToBridge | c.RemoveFromBridge | c.TuneAmd):
             self._waited_for = command  # the rest has to find the legs in the bridge, the copy tuned
         if not ari.send(resource, nickname, arguments, partial(self._replied, command)):
             self._waited_for = command

@@ -18,7 +18,7 @@ from engine.core.reconcile import UP
 from engine.core.request import Side
 from engine.core.speaking import SILENCE, SPEECH
 from engine.counts import Counts
-from engine.errors import StoreAway
+from engine.errors import Refusal, StoreAway
 from engine.gate import Gate
 from engine.line import Line, Node
 from engine.staff import Staff
@@ -49,6 +49,7 @@ class Lines:
     ) -> None:
         self._ari = ari
         self._store = store
+        self._gate = gate
         self._tasks = tasks
         self._changed = changed
         self._ended = ended
@@ -164,11 +165,25 @@ class Lines:
 
     # -- what a call asks for that Asterisk does not have --------------------------------------
 
-    def _ask(self, call: Call, order: c.SeekAgent | c.KeepPair) -> None:
+    def _ask(self, call: Call, order: c.SeekAgent | c.KeepPair | c.FindThird) -> None:
         if isinstance(order, c.SeekAgent):
             self.staff.seek(call, order)
+        elif isinstance(order, c.FindThird):
+            self._find_third(call, order)
         else:
             self.spawn(self._keep_pair(call, order), "keep pair")
+
+    def _find_third(self, call: Call, order: c.FindThird) -> None:
+        """Whom a telephone that asked for a transfer means, if that one may be rung."""
+        now, event = time.time(), e.ThirdUnknown(leg=order.leg, at=time.time())
+        try:
+            party = self._gate.third(call, order.to)
+        except Refusal as exc:
+            log.warning("transfer declined", call=call.call_id, leg=order.leg, reason=exc.message)
+            self._lines[call.call_id].note(event)
+        else:
+            asked = e.TransferAsked(leg=order.leg, at=now, attended=False, party=party, referred=True)
+            self._lines[call.call_id].note(asked)
 
     async def _keep_pair(self, call: Call, order: c.KeepPair) -> None:
         try:

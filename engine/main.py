@@ -14,7 +14,7 @@ import structlog
 import uvloop
 from aiohttp import http_parser, web
 
-from engine import disk
+from engine import disk, ordering
 from engine.accounts import Accounts
 from engine.api.answers import Api
 from engine.api.app import build
@@ -242,6 +242,7 @@ async def _follow_hints(store: Store, shelf: Shelf, gate: Gate, switch: Switch) 
             gate.take_stops(await store.stops())
             for call_id in await store.hangups_asked():
                 switch.cancel(call_id)
+            await ordering.take(store, switch)
             await shelf.refresh()
             switch.look_for_agents()
             unread.is_over()

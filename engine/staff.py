@@ -10,7 +10,7 @@ from engine.core.reach import held
 from engine.core.request import CallRequest, Party, Side, Target
 
 Telephone = tuple[str, str]  # account id, number
-SIDES: tuple[Side, ...] = ("agent", "customer")
+SIDES: tuple[Side, ...] = ("agent", "customer", "third")
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -60,7 +60,7 @@ class Staff:
         for key, (call, order) in sorted(self._waiting.items(), key=lambda each: each[1][1].since):
             if key not in self._waiting:  # served meanwhile
                 continue
-            party = call.request.party(order.side)
+            party = call.party(order.side)
             free = [place for place in order.targets if self._free(call.request, party, party.targets[place])]
             if free or not party.queue_seconds:
                 del self._waiting[key]

@@ -15,6 +15,7 @@ from engine.ari.codec import decode
 from engine.census import Census, answered_at
 from engine.core import commands as c
 from engine.core import events as e
+from engine.core import transfer
 from engine.core.call import ASTERISK_RESTART, Call
 from engine.core.callback import Due
 from engine.core.campaign import Claim
@@ -129,6 +130,16 @@ class Switch:
     def look_for_agents(self) -> None:
         """An agent may be free now who was not: serve who waits."""
         self._lines.staff.look()
+
+    def ask(self, call_id: str, event: e.Event) -> str | None:
+        """Let a call have what somebody asks of it: why it can not, "" if it can; None where it is not on here."""
+        line = self._lines.get(call_id)
+        if line is None:
+            return None
+        refusal = transfer.objection(line.call, event)
+        if not refusal:
+            line.note(event)
+        return refusal
 
     def cancel(self, call_id: str) -> None:
         """End a call, if it is on."""

@@ -11,6 +11,7 @@ from engine.api.campaigns import Register
 from engine.api.door import Door
 from engine.api.importer import Importer
 from engine.api.lists import Desk
+from engine.api.live import Console
 from engine.api.reports import Archive
 from engine.api.schedule import Schedule
 from engine.api.turns import Turns
@@ -30,6 +31,8 @@ from engine.core.asks import (
 )
 from engine.core.campaign_asks import CampaignAsk, ListAsk, ReportAsk
 from engine.core.idempotency import KeptAnswer
+from engine.core.live_asks import LiveAsk
+from engine.core.order import Asked
 from engine.core.request import CallRequest, Limits, Side, speaking
 from engine.core.speech import Manner, Part
 from engine.core.sticky import paired
@@ -63,6 +66,9 @@ class Switch(Protocol):
 
     def check(self, request: CallRequest) -> None:
         """Return if such a call may begin now, as far as can be said at once. Raises `Refusal`."""
+
+    def ask(self, call_id: str, event: Asked) -> str | None:
+        """Let a call have what somebody asks of it: why it can not, "" if it can; None where it is not on here."""
 
     async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
         """Begin a call, committed with the answer that `keep` makes of its request id; that id."""
@@ -113,6 +119,8 @@ class Api:
             return await self.archive.answer(account, ask)
         if isinstance(ask, CampaignAsk):
             return await self.campaigns.answer(account, ask, keep=keep)
+        if isinstance(ask, LiveAsk):
+            return await self.console.answer(account, ask)
         account_id = account.account_id
         match ask:
             case StartCall():
@@ -187,3 +195,14 @@ class Api:
     def campaigns(self) -> Register:
         """The accounts' campaigns."""
         return Register(self.store.campaigns, self.store.announcements, now=self.now, counting=self.counting)
+
+    @property
+    def console(self) -> Console:
+        """The accounts' live calls."""
+        return Console(
+            store=self.store,
+            accounts=self.accounts,
+            limits=self.limits,
+            ready=self.switch.ready,
+            ask=self.switch.ask,
+        )

@@ -19,6 +19,7 @@ EVENT_TYPES = (
     "ChannelTalkingFinished",
     "PlaybackFinished",
     "ChannelDestroyed",
+    "ChannelTransfer",
     "ApplicationReplaced",
 )
 
@@ -38,13 +39,19 @@ VARIABLES = {
     # Of a copy of what a party says, which only our own dialplan reads: the arguments of AMD, and whom it tells.
     "LEGWORK_AMD": re.compile(r"[0-9]{1,5}(,[0-9]{1,5}){8}", re.ASCII),
     "LEGWORK_APP": re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII),
+    # A REFER is told to us, and nobody dials through a dialplan by it.
+    "PJSIP_TRANSFER_HANDLING()": re.compile(r"ari-only", re.ASCII),
     "TALK_DETECT(set)": re.compile(r"[0-9]{1,5},[0-9]{1,5}", re.ASCII),
 }
 
+ARI_ONLY = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
 AMD_CONTEXT = "legwork-amd"
 AMD_WORD = re.compile(r"[A-Z]{1,16}", re.ASCII)
 AMD_CAUSE = re.compile(r"[0-9A-Z-]{0,64}", re.ASCII)
 TALK_DETECT = "1200,256"  # so many milliseconds below that level are silence; measured on machines' greetings
+
+REFERRED = re.compile(r"\+?[0-9]{1,20}", re.ASCII)
+TRANSFER_STATES = ("channel_progress", "channel_answered", "channel_unavailable", "channel_declined")
 
 MEDIA = re.compile(r"sound:[0-9A-Za-z/._-]{1,500}", re.ASCII)
 
@@ -55,6 +62,8 @@ def decode(message: dict[str, Any], *, node: str) -> tuple[str, e.LegEvent] | No
     """The call id and the event an ARI message tells of; None where it tells nothing of our legs."""
     if message["type"] == "PlaybackFinished":
         thing_id = (message.get("playback") or {}).get("id", "")
+    elif message["type"] == "ChannelTransfer":
+        thing_id = ((message.get("referred_by") or {}).get("source_channel") or {}).get("id", "")
     else:
         thing_id = (message.get("peer" if message["type"] == "Dial" else "channel") or {}).get("id", "")
     owner = split(node, thing_id)
@@ -86,6 +95,10 @@ def _event(message: dict[str, Any], leg: str) -> e.LegEvent | None:
             return e.Answered(leg=leg, at=at)
         case {"type": "ChannelDtmfReceived", "digit": digit}:
             return e.Pressed(leg=leg, at=at, digit=digit)
+        case {"type": "ChannelTransfer", "state": str()}:
+            return None  # our own word for how it goes, come back
+        case {"type": "ChannelTransfer", "referred_by": {"connected_channel": {"id": _}, "bridge": {"id": _}}}:
+            return e.Referred(leg=leg, at=at, to=_referred_to(message.get("refer_to") or {}))
         case {"type": "PlaybackFinished"}:
             played, _, playback = leg.rpartition(PLAYBACK)
             return e.Played(leg=played, at=at, playback=int(playback)) if playback.isdecimal() else None
@@ -93,6 +106,14 @@ def _event(message: dict[str, Any], leg: str) -> e.LegEvent | None:
             return e.Ended(leg=leg, at=at, cause=cause, sip_code=message.get("tech_cause"))
         case _:
             return None
+
+
+def _referred_to(refer_to: dict[str, Any]) -> str:
+    """The number a telephone dialled; "" for anything else, a call of its own that it wants to join among it."""
+    asked = refer_to.get("requested_destination") or {}
+    number = asked.get("destination")
+    joins = asked.get("protocol_id") or refer_to.get("destination_channel") or refer_to.get("connected_channel")
+    return number if isinstance(number, str) and REFERRED.fullmatch(number) and not joins else ""
 
 
 def _of_snoop(message: dict[str, Any], leg: str) -> e.LegEvent | None:
@@ -194,6 +215,12 @@ def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
                     "inhibitConnectedLineUpdates": True,
                 },
             )
+        case c.RemoveFromBridge(leg=leg, bridge=bridge):
+            return "bridges", "removeChannel", {"bridgeId": bridge_id(node, call_id, bridge), "channel": [channel(leg)]}
+        case c.TransferProgress(leg=leg, state=state):
+            if state not in TRANSFER_STATES:
+                raise ValueError(f"{state} is no state of a transfer")
+            return "channels", "transfer_progress", {"channelId": channel(leg), "states": state}
         case c.CloseBridge(bridge=bridge):
             return "bridges", "destroy", {"bridgeId": bridge_id(node, call_id, bridge)}
         case _:
@@ -214,6 +241,7 @@ def _create(command: c.CreateLeg, *, node: str, call_id: str, app: str) -> dict[
                 "CONNECTEDLINE(num)": command.caller_id,
                 "CHANNEL(accountcode)": command.account_id,
                 "TIMEOUT(absolute)": str(command.life_seconds),
+                **(ARI_ONLY if command.endpoint.startswith("PJSIP/") else {}),
             }
         ),
     }

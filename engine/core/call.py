@@ -13,7 +13,8 @@ from engine.core.ivr import Visit
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
 from engine.core.refused import ADD, HANGUP, OPEN, UNMUTE, refused
-from engine.core.request import CallRequest, Side
+from engine.core.request import CallRequest, Party, Side
+from engine.core.third import Transfer
 
 CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
@@ -67,6 +68,7 @@ class Call:
     permit: Verdict = ALLOWED  # the latest refusal, if a leg was refused
     visit: Visit | None = None  # of the customer to the request's IVR
     connecting: str = ""  # which of the request's choices is the agent's party now
+    transfer: Transfer | None = None  # the latest; it stays when it is over
     pressed: set[tuple[str, float]] = field(default_factory=set)  # by whom and when, to know a key told twice
 
     # -- what a flow asks ------------------------------------------------------------------
@@ -83,21 +85,21 @@ class Call:
         """That side's legs, as they were placed."""
         return [leg for leg in self.legs.values() if leg.side == side]
 
+    def hunted(self, side: Side) -> list[Leg]:
+        """Those that were placed for the party which is that side's now: of each transfer there is another third."""
+        legs = self.legs_of(side)
+        return legs[self.transfer.since :] if side == "third" and self.transfer else legs
+
+    def party(self, side: Side) -> Party:
+        """The party of that side, which is one of those to be reached."""
+        return self.transfer.party if side == "third" and self.transfer else self.request.party(side)
+
     def talker(self, side: Side) -> Leg | None:
         """The leg of that side that was answered."""
         for leg in self.legs.values():
             if leg.answered_at is not None and leg.side == side:
                 return leg
         return None
-
-    def number_of(self, side: Side) -> str:
-        """Whom a CDR names for that side: who answered, else the last one tried, else the first one asked for.
-
-        "" where nobody of that side was.
-        """
-        leg = self.talker(side) or self.latest(side)
-        party = self.request.parties.get(side)
-        return leg.number if leg else party.number if party else ""
 
     @property
     def connected(self) -> bool:
@@ -129,7 +131,7 @@ class Call:
 
     def dial(self, leg: Leg) -> list[c.Command]:
         """Ring a created leg; its ring time counts from now."""
-        ring_seconds = self.request.party(leg.side).ring_seconds
+        ring_seconds = self.party(leg.side).ring_seconds
         leg.dialed_at = self.now
         self.deadlines[RING + leg.name] = self.now + ring_seconds
         return [c.Dial(leg=leg.name, ring_seconds=ring_seconds + GRACE_SECONDS)]
@@ -213,7 +215,7 @@ class Call:
                     return [c.Unmute(leg=name.removeprefix(UNMUTE))]
                 if name == OPEN:
                     return [c.OpenBridge(bridge=self.bridge)]
-                if name.startswith(ADD):
+                if name.startswith(ADD) and self.transfer is None:
                     legs = [self.legs[each] for each in name.removeprefix(ADD).split(",")]
                     return self.add_to_bridge(*(leg for leg in legs if leg.usable))
             case e.Refused(command=command, status=status):
@@ -255,7 +257,7 @@ class Call:
             case c.OpenBridge() | c.PlayToBridge():
                 return not self.releasing
             case c.AddToBridge(legs=names):
-                return all(self.legs[name].usable for name in names)
+                return any(self.legs[name].usable for name in names)  # Asterisk says that one is gone
             case _:
                 return True
 

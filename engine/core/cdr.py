@@ -7,7 +7,7 @@ from engine.core.call import QUEUE_TIMEOUT, Call
 from engine.core.causes import BY_US, CANCELLED, Disposition, Outcome
 from engine.core.ids import leg_id
 from engine.core.leg import Leg
-from engine.core.request import Speech
+from engine.core.request import Side, Speech
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,16 @@ class Cdr:
     answers: dict[str, str] | None = None
     amd_status: str | None = None
     amd_reason: str | None = None
+
+
+def number_of(call: Call, side: Side) -> str:
+    """Whom a CDR names for that side: who answered, else the last one tried, else the first one asked for.
+
+    "" where nobody of that side was. Who is transferred to is neither agent nor customer.
+    """
+    leg = call.talker(side) or call.latest(side)
+    party = call.request.parties.get(side)
+    return leg.number if leg else party.number if party else ""
 
 
 def key_leg(call: Call) -> Leg | None:
@@ -87,8 +97,8 @@ def cdr(call: Call, *, node: str) -> Cdr:
         account_id=call.request.account_id,
         node=node,
         kind=call.request.kind,
-        agent_number=call.number_of("agent"),
-        customer_number=call.number_of("customer"),
+        agent_number=number_of(call, "agent"),
+        customer_number=number_of(call, "customer"),
         dialed_number=leg.number if leg else first.number,
         caller_id=leg.caller_id if leg else first.caller_id,
         disposition=outcome.disposition,

@@ -181,6 +181,27 @@ class AddToBridge(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveFromBridge(LegCommand):
+    """Take the leg out of a bridge, whose others stay."""
+
+    bridge: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindThird(LegCommand):
+    """Find out to whom the leg's telephone wants to transfer, which dialled that."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferProgress(LegCommand):
+    """Tell the leg's telephone, which asked for a transfer, how it goes, in ARI's word (`channel_answered`)."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CloseBridge(Command):
     """Destroy a bridge; Asterisk never destroys an empty one by itself."""
 

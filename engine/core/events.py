@@ -5,10 +5,11 @@
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.core.commands import Command
 from engine.core.permit import Verdict
-from engine.core.request import Side
+from engine.core.request import Party, Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +148,44 @@ class DeadlinePassed(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(Event):
     """Somebody asked us to end the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referred(LegEvent):
+    """The party's telephone asked for a transfer to what it dialled (REFER); "" for what is no number."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThirdUnknown(LegEvent):
+    """The answer to `FindThird`: nobody who may be rung is meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferAsked(LegEvent):
+    """Who talks on this leg is to hand the other party over; `attended`: after talking to the third party first.
+
+    With `referred` it was his telephone that asked.
+    """
+
+    attended: bool
+    party: Party
+    referred: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferSettled(Event):
+    """Somebody decided what becomes of the transfer that is under way."""
+
+    how: Literal["complete", "cancel", "swap"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingAsked(Event):
+    """Somebody asked for this of the call's recording."""
+
+    what: Literal["start", "stop", "pause", "resume"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

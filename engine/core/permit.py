@@ -39,7 +39,7 @@ class Attempt:
 
     number: str
     caller_id: str
-    side: Literal["agent", "customer"] = "customer"
+    side: Literal["agent", "customer", "third"] = "customer"
     kind: str = "click2call"
     spelt: bool = False
     heeds_dnd: bool = True

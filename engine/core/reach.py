@@ -13,12 +13,12 @@ from engine.core.leg import Leg
 from engine.core.request import AGENT_CLI, AROUND_SPEECH_SECONDS, CallRequest, Party, Side
 
 NO_AGENT_FREE = "no_agent_free"
-LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b"}
+LEG_LETTER: Mapping[Side, str] = {"agent": "a", "customer": "b", "third": "c"}
 
 
 def reach(call: Call, side: Side) -> list[c.Command] | None:
     """Go on reaching that side's party; None if there is nobody left to try."""
-    party = call.request.party(side)
+    party = call.party(side)
     match _next_step(call, side):
         case hunt.Ring(tries):
             return _place(call, side, tries)
@@ -46,7 +46,7 @@ def found(call: Call, event: AgentsFree) -> list[c.Command] | None:
     if not event.targets:
         call.gave_up = NO_AGENT_FREE
         return None
-    return _place(call, event.side, hunt.found(call.request.party(event.side), event.targets).tries)
+    return _place(call, event.side, hunt.found(call.party(event.side), event.targets).tries)
 
 
 def stop_seeking(call: Call, side: Side) -> None:
@@ -65,7 +65,7 @@ def seek_again(call: Call) -> Iterator[c.Command]:
 
 def won(call: Call, winner: Leg) -> list[c.Command]:
     """One has answered: the others of its side are given up."""
-    others = [leg for leg in call.legs_of(winner.side) if leg is not winner]
+    others = [leg for leg in call.hunted(winner.side) if leg is not winner]
     return [order for leg in others for order in call.hang_up(leg, ELSEWHERE)]
 
 
@@ -75,12 +75,12 @@ def held(call: Call) -> frozenset[str]:
     for name in call.deadlines:
         if not name.startswith(PAUSE):
             continue
-        side: Side = "agent" if name == PAUSE + "agent" else "customer"
+        side: Side = next(each for each in LEG_LETTER if name == PAUSE + each)
         match _next_step(call, side):
             case hunt.Pause(targets=targets):
-                numbers |= {call.request.party(side).targets[target].number for target in targets}
+                numbers |= {call.party(side).targets[target].number for target in targets}
             case hunt.Ring(tries):  # it is due
-                numbers |= {call.request.party(side).targets[each.target].number for each in tries}
+                numbers |= {call.party(side).targets[each.target].number for each in tries}
     return frozenset(numbers)
 
 
@@ -90,8 +90,7 @@ def _place(call: Call, side: Side, tries: Iterable[hunt.Try]) -> list[c.Command]
 
 
 def _create(call: Call, side: Side, chosen: hunt.Try) -> c.CreateLeg:
-    request = call.request
-    target = request.party(side).targets[chosen.target]
+    target = call.party(side).targets[chosen.target]
     leg = Leg(
         name=f"{LEG_LETTER[side]}{len(call.legs_of(side)) + 1}",
         side=side,
@@ -103,19 +102,32 @@ def _create(call: Call, side: Side, chosen: hunt.Try) -> c.CreateLeg:
         agent_id=target.agent_id,
     )
     call.legs[leg.name] = leg
-    waiting = call.talker("agent" if side == "customer" else "customer")
+    waiting = _waiting(call, side)
     return c.CreateLeg(
         leg=leg.name,
         endpoint=leg.endpoint,
         caller_id=leg.caller_id,
-        account_id=request.account_id,
-        life_seconds=life_seconds(request),
+        account_id=call.request.account_id,
+        life_seconds=_rest_of(call) if side == "third" else life_seconds(call.request),
         originator=waiting.name if waiting else None,
     )
 
 
+def _waiting(call: Call, side: Side) -> Leg | None:
+    """Who is to talk to that side's party, if that one is on the line."""
+    if side == "third" and call.transfer:
+        return call.legs[call.transfer.other]
+    return call.talker("agent" if side == "customer" else "customer")
+
+
+def _rest_of(call: Call) -> int:
+    """How long a leg may live that comes to a talk that is on."""
+    since = call.now if call.bridged_at is None else call.bridged_at
+    return max(0, math.ceil(since + call.request.max_talk_seconds - call.now)) + GRACE_SECONDS
+
+
 def _shown_to(call: Call, side: Side) -> str:
-    shown, agent = call.request.party(side).caller_id, call.talker("agent")
+    shown, agent = call.party(side).caller_id, call.talker("agent")
     if shown != AGENT_CLI or agent is None:
         return shown
     return call.request.party("agent").targets[agent.target].cli or agent.caller_id
@@ -147,8 +159,8 @@ def _longest(request: CallRequest, party: Party) -> int:
 
 def _next_step(call: Call, side: Side) -> hunt.Step:
     return hunt.next_step(
-        call.request.party(side),
-        call.legs_of(side),
+        call.party(side),
+        call.hunted(side),
         now=call.now,
         pause_seconds=call.request.retry_pause_seconds,
     )

@@ -15,17 +15,22 @@ HANGUP = "hangup:"
 UNMUTE = "unmute:"
 OPEN = "open"
 ADD = "add:"
+ARRANGE = "arrange"  # who is in the bridge during a transfer, and who hears what instead
 AGAIN_SECONDS = 1.0
 
 NO_BRIDGE = 404
 THERE = 409  # Asterisk's answer for a bridge it has already
 GONE = (400, 404)  # Asterisk's answers for a channel it does not have
+# What a transfer does with the parties.
+ARRANGED = (c.AddToBridge, c.RemoveFromBridge, c.StartRing, c.StopRing, c.StartMusic, c.StopMusic)
 # A command Asterisk refused that nothing else would make up for: the call can not go on.
 VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute)
 
 
 def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
     """What the call does now; `status` is Asterisk's HTTP status, 0 when it did not answer."""
+    if call.transfer is not None and isinstance(command, ARRANGED):
+        return _rearrange(call, command, status)
     match command:
         case c.Dial(leg=name) if call.legs[name].rang_at or call.legs[name].answered_at:
             return []  # it was dialled: only Asterisk's word for it is lost
@@ -50,6 +55,9 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
             call.legs[name].amd_reason = call.legs[name].amd_reason or "refused"
             call.deadlines |= {each: call.now for each in (SNOOP, AMD) if each in call.deadlines}  # without a verdict
             return []
+        case c.AddToBridge(legs=names) if status in GONE:  # one is gone, and none was put there
+            call.members.difference_update(names)
+            return []
         case _ if status in GONE:  # the leg's end is on its way
             return []
         case c.Play() if status and _speaks(call) and call.still(command):
@@ -64,6 +72,24 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
             return call.release("refused")
         case _:
             return []
+
+
+def _rearrange(call: "Call", command: c.Command, status: int) -> list[c.Command]:
+    """During a transfer who is where is told anew, as a whole: what was right may be wrong when it is tried again."""
+    match command:
+        case c.AddToBridge(legs=names) if status in (0, *GONE):
+            call.members.difference_update(call.members if status == NO_BRIDGE else names)
+            if status == NO_BRIDGE:
+                call.deadlines[OPEN] = call.now
+        case c.AddToBridge() if call.still(command):
+            return call.release("refused")
+        case c.RemoveFromBridge(leg=name) if not status:
+            call.members.add(name)
+        case _ if status:  # the leg's end is on its way, or it hears nothing any more
+            return []
+    if not call.releasing:
+        call.deadlines[ARRANGE] = call.now + AGAIN_SECONDS
+    return []
 
 
 def _speaks(call: "Call") -> bool:

@@ -11,7 +11,7 @@ from engine.core.amd import Amd
 from engine.core.ivr import Ivr
 from engine.core.refusal import InvalidRequest, NotPermitted
 
-Side = Literal["agent", "customer"]
+Side = Literal["agent", "customer", "third"]
 Strategy = Literal["one_by_one", "to_all"]
 # In place of a caller id: the CLI of whichever agent of the other party is on the line.
 AGENT_CLI = "AGENT_CLI"
@@ -151,7 +151,7 @@ class CallRequest:
 
     def party(self, side: Side) -> Party:
         """The party of that side, which is one of those to be reached."""
-        party = self.agent if side == "agent" else self.customer
+        party = {"agent": self.agent, "customer": self.customer}.get(side)
         assert party is not None
         return party
 

@@ -20,6 +20,7 @@ from engine.core.ivr import Choice, Ivr, Prompt, Step, Visit
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
 from engine.core.request import Alert, CallRequest, CampaignAttempt, Pair, Party, Speech, Target
+from engine.core.third import Transfer
 
 Row = dict[str, Any]
 LEG_FACTS = tuple(field.name for field in fields(Leg))
@@ -61,6 +62,7 @@ def call_row(call: Call, *, node: str) -> Row:
         sought_since=dict(call.sought_since),
         permit=call.permit,
         visit=call.visit and asdict(call.visit),
+        transfer=call.transfer and asdict(call.transfer),
         ended_at=call.ended_at,
     )
     return row
@@ -111,28 +113,38 @@ def claim_row(claim: Claim, *, call_id: str) -> Row:
 def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: Flow, now: float) -> Call:
     """The call its rows were made of, as JSON has kept them. Times are seconds since the epoch, as they were."""
     call = Call(
-        call_id=row["call_id"], request=_request(row["request"]), flow=flow, requested_at=row["requested_at"], now=now
+        call_id=row["call_id"], request=request(row["request"]), flow=flow, requested_at=row["requested_at"], now=now
     )
     for name in CALL_FACTS:
         setattr(call, name, row[name])
     call.heard_seconds = row["heard_seconds"] or 0.0
     call.visit = Visit(**row["visit"]) if row["visit"] else None
+    transfer = row["transfer"]
+    if transfer:
+        kept = {"party": party(transfer["party"]), "left": tuple(transfer["left"])}
+        call.transfer = Transfer(**{**transfer, **kept})
     if call.connecting:
         call.connect(call.connecting)
     call.members = set(row["members"])
     call.permit = Verdict(**row["permit"]) if row["permit"] else ALLOWED
-    call.legs = {leg["name"]: Leg(**{name: leg[name] for name in LEG_FACTS}) for leg in legs}
+    call.legs = {each["name"]: leg(each) for each in legs}
     return call
 
 
-def _request(kept: Mapping[str, Any]) -> CallRequest:
+def leg(row: Mapping[str, Any]) -> Leg:
+    """The leg its row was made of."""
+    return Leg(**{name: row[name] for name in LEG_FACTS})
+
+
+def request(kept: Mapping[str, Any]) -> CallRequest:
+    """The request that was kept so."""
     agent, pair, speech = kept["agent"], kept["pair"], kept.get("speech")
     campaign, amd, ivr = kept.get("campaign"), kept.get("amd"), kept.get("ivr")
     return CallRequest(
         **{
             **kept,
-            "agent": _party(agent) if agent else None,
-            "customer": _party(kept["customer"]),
+            "agent": party(agent) if agent else None,
+            "customer": party(kept["customer"]),
             "alerts": tuple(Alert(**alert) for alert in kept["alerts"]),
             "pair": Pair(**pair) if pair else None,
             "speech": Speech(**speech) if speech else None,
@@ -140,12 +152,13 @@ def _request(kept: Mapping[str, Any]) -> CallRequest:
             "campaign": CampaignAttempt(**{**campaign, "retry_on": tuple(campaign["retry_on"])}) if campaign else None,
             "amd": Amd(**amd) if amd else None,
             "ivr": _ivr(ivr) if ivr else None,
-            "choices": {name: _party(party) for name, party in kept.get("choices", {}).items()},
+            "choices": {name: party(choice) for name, choice in kept.get("choices", {}).items()},
         }
     )
 
 
-def _party(kept: Mapping[str, Any]) -> Party:
+def party(kept: Mapping[str, Any]) -> Party:
+    """The party that was kept so."""
     targets = (Target(**{**target, "endpoints": tuple(target["endpoints"])}) for target in kept["targets"])
     return Party(**{**kept, "targets": tuple(targets)})
 

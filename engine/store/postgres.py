@@ -14,6 +14,7 @@ from engine.store.campaigns import Campaigns
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.leads import Leads
 from engine.store.lists import Lists
+from engine.store.live import LiveCalls
 from engine.store.queries import QUERIES
 from engine.store.reports import Reports
 from engine.store.spool import Spool
@@ -46,6 +47,7 @@ class Store:
         self.lists = Lists(self._named, self._transaction)
         self.reports = Reports(self._named, self._long, self._cdrs)
         self.campaigns = Campaigns(self._named, self._long)
+        self.live = LiveCalls(self._named, self._with_legs, node=node)
         self._long_reads = asyncio.Semaphore(LONG_AT_ONCE)
 
     @classmethod

@@ -13,7 +13,7 @@ WITH asked AS (
         members = excluded.members, digits = excluded.digits, deadlines = excluded.deadlines,
         permit = excluded.permit, seeking = excluded.seeking, sought_since = excluded.sought_since, gave_up = excluded.gave_up, hears = excluded.hears,
         plays = excluded.plays, played_at = excluded.played_at, heard_seconds = excluded.heard_seconds,
-        connecting = excluded.connecting, visit = excluded.visit
+        connecting = excluded.connecting, visit = excluded.visit, transfer = excluded.transfer
         WHERE known.account_id = excluded.account_id AND known.requested_at = excluded.requested_at
     RETURNING call_id
 ), new_legs AS (

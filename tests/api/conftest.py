@@ -25,6 +25,7 @@ from engine.api.importer import Importer
 from engine.api.lockout import Lockout
 from engine.core.call import Call
 from engine.core.flows import FLOWS
+from engine.core.order import Asked
 from engine.core.request import CallRequest, Limits, Side
 from engine.core.speech import Manner, Part
 from engine.counts import Counts
@@ -92,6 +93,12 @@ class SwitchDouble:
     failure: Exception | None = None
     without: Side | None = None  # no agent of this side is free
     counts: Counts = field(default_factory=Counts)
+    asked: list[tuple[str, Asked]] = field(default_factory=list)
+    refusals: dict[str, str] = field(default_factory=dict)  # of the calls that are on here
+
+    def ask(self, call_id: str, event: Asked) -> str | None:
+        self.asked.append((call_id, event))
+        return self.refusals.get(call_id)
 
     def on_the_line(self) -> tuple[int, int]:
         return len(self.started), 2 * len(self.started)

@@ -220,6 +220,16 @@ CLOSED_ROUTES = {
     ("DELETE", "/api/callback"): Rule({"request_id": CALLBACK_ID}, another=404, tells=True),
     ("GET", "/v1/callbacks"): Rule(None, tells=True),
     ("GET", "/v1/callbacks/{request_id}"): Rule(None, path=f"/v1/callbacks/{CALLBACK_ID}", another=404, tells=True),
+    ("POST", "/api/modify_call"): Rule(
+        {"request_id": REQUEST_ID, "modify_type": "2"}, own=409, another=404, tells=True
+    ),
+    ("GET", "/v1/live_calls"): Rule(None),
+    **{
+        ("POST", f"/v1/calls/{{request_id}}/transfer/{how}"): Rule(
+            None, path=f"/v1/calls/{REQUEST_ID}/transfer/{how}", own=409, another=404, tells=True, refused=True
+        )
+        for how in ("complete", "cancel", "swap")
+    },
     ("POST", "/api/create_campaign_list"): Rule({"list_name": "mine"}, new=True),
     ("POST", "/api/create_campaign_dnd_list"): Rule({"dnd_list_name": "mine"}, new=True),
     ("POST", "/api/add_contact_to_list"): Rule(

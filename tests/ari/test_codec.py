@@ -55,6 +55,71 @@ def test_what_is_not_ours_or_tells_nothing_is_left_alone(message: dict[str, Any]
     assert decode({"timestamp": AT, **message}, node="n1") is None
 
 
+# As `control.md` 1 has them: the event of a REFER, and the same type come back.
+REFER = {
+    "type": "ChannelTransfer",
+    "refer_to": {"requested_destination": {"destination": "103"}},
+    "referred_by": {
+        "source_channel": CHANNEL,
+        "connected_channel": CHANNEL | {"id": "n1-57362de4f0.a1"},
+        "bridge": {"id": "n1-57362de4f0.1"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("destination", "to"),
+    [
+        ({"destination": "103"}, "103"),
+        ({"destination": "+919910020100"}, "+919910020100"),
+        ({"destination": "agent:201"}, ""),
+        ({"destination": "103\n"}, ""),
+        ({"destination": "1" * 21}, ""),
+        ({"destination": None}, ""),
+        ({"destination": "103", "protocol_id": "call-id", "additional_protocol_params": []}, ""),
+        (None, ""),
+    ],
+)
+def test_a_refer_is_a_wish_to_transfer_to_digits(destination: Any, to: str) -> None:
+    message = REFER | {"refer_to": {"requested_destination": destination}, "timestamp": AT}
+    _, event = decode(message, node="n1") or ("", None)
+    assert isinstance(event, e.Referred)
+    assert event.to == to
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"state": "channel_progress"},
+        {"state": "channel_declined"},  # in which a `channel_unavailable` comes back
+        {"referred_by": {"source_channel": CHANNEL}},  # the telephone hung up, or was never bridged
+        {"referred_by": {"source_channel": CHANNEL | {"id": "1688710079.868"}, "connected_channel": CHANNEL}},
+        {"referred_by": None},
+    ],
+)
+def test_a_refer_that_comes_back_is_no_second_one(more: dict[str, Any]) -> None:
+    assert decode({"timestamp": AT, **REFER, **more}, node="n1") is None
+
+
+def test_a_refer_of_a_call_that_the_telephone_joins_names_no_number() -> None:
+    refer_to = {"destination_channel": CHANNEL, "connected_channel": CHANNEL, "bridge": {"id": "other"}}
+    _, event = decode({"timestamp": AT, **REFER, "refer_to": refer_to}, node="n1") or ("", None)
+    assert isinstance(event, e.Referred)
+    assert event.to == ""
+
+
+def test_a_telephone_is_told_nothing_but_a_state_of_a_transfer() -> None:
+    with pytest.raises(ValueError, match="no state"):
+        encode(c.TransferProgress(leg="a1", state="busy"), node="n1", call_id="57362de4f0", app="legwork-n1")
+
+
+def test_what_is_no_sip_telephone_has_no_refer_to_be_told_of() -> None:
+    command = c.CreateLeg(leg="a1", endpoint="Local/1@bot", caller_id="101", account_id="account_1", life_seconds=9)
+    _, _, arguments = encode(command, node="n1", call_id="57362de4f0", app="legwork-n1")
+    set_to: Any = arguments["variables"]
+    assert "PJSIP_TRANSFER_HANDLING()" not in set_to
+
+
 def test_a_leg_is_created_with_its_id_caller_id_and_dead_man() -> None:
     command = c.CreateLeg(
         leg="b1",
@@ -76,6 +141,7 @@ def test_a_leg_is_created_with_its_id_caller_id_and_dead_man() -> None:
                 "CONNECTEDLINE(num)": "15168148111",
                 "CHANNEL(accountcode)": "account_1",
                 "TIMEOUT(absolute)": "7320",
+                "PJSIP_TRANSFER_HANDLING()": "ari-only",
             },
         },
     )
@@ -92,6 +158,8 @@ def test_a_leg_is_created_with_its_id_caller_id_and_dead_man() -> None:
         c.PlayTone(leg="a1", tone="busy"),
         c.OpenBridge(bridge=1),
         c.AddToBridge(bridge=1, legs=("a1", "b1")),
+        c.RemoveFromBridge(leg="a1", bridge=1),
+        c.TransferProgress(leg="a1", state="channel_answered"),
         c.CloseBridge(bridge=1),
     ],
 )
@@ -120,6 +188,8 @@ NICKNAMES = {
     ("channels", "playWithId"),
     ("bridges", "createWithId"),
     ("bridges", "addChannel"),
+    ("bridges", "removeChannel"),
+    ("channels", "transfer_progress"),
     ("bridges", "destroy"),
 }
 HOSTILE = st.text(max_size=40) | st.sampled_from(
@@ -139,7 +209,8 @@ def test_a_variable_that_was_not_foreseen_is_never_set(caller_id: str, account_i
     except ValueError:
         return
     set_to: Any = arguments["variables"]
-    assert set_to.keys() == {"CONNECTEDLINE(num)", "CHANNEL(accountcode)", "TIMEOUT(absolute)"}
+    kept = {"CONNECTEDLINE(num)", "CHANNEL(accountcode)", "TIMEOUT(absolute)"}
+    assert set_to.keys() == kept | {"PJSIP_TRANSFER_HANDLING()"}
     for value in set_to.values():
         assert value.isascii()
         assert value.replace("_", "").replace("-", "").replace(".", "").isalnum() or set(value) <= set("._-")
@@ -164,10 +235,17 @@ def test_no_command_is_sent_that_could_set_another_variable() -> None:
                 "agent_id": "201",
             }
             texts["amd"] = Amd()
-            texts |= {"tone": "busy", "endpoint": "PJSIP/101", "caller_id": "15168148111", "account_id": "account_1"}
+            texts |= {
+                "to": "103",
+                "state": "channel_answered",
+                "tone": "busy",
+                "endpoint": "PJSIP/101",
+                "caller_id": "15168148111",
+                "account_id": "account_1",
+            }
             known = {field.name for field in dataclasses.fields(kind)}
             command = kind(**{name: value for name, value in (sample | texts).items() if name in known})
-            if kind not in (c.SaveIntent, c.SeekAgent, c.KeepPair):  # not for Asterisk
+            if kind not in (c.SaveIntent, c.SeekAgent, c.KeepPair, c.FindThird):  # not for Asterisk
                 sent.add(encode(command, node="n1", call_id="57362de4f0", app="legwork-n1")[:2])
     assert sent == NICKNAMES
 

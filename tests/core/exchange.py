@@ -1,7 +1,9 @@
 """A telephone exchange that does what Asterisk may do, in any order, to lead a call through a random life."""
 
 from collections import deque
+from collections.abc import Callable
 from random import Random
+from typing import Literal
 
 import orjson
 
@@ -11,9 +13,13 @@ from engine.core.call import Call
 from engine.core.ids import snoop
 from engine.core.permit import Verdict
 from engine.core.reconcile import reconcile
+from engine.core.refused import ADD, ARRANGE, OPEN
+from engine.core.request import Party
 from engine.core.rows import call_row, leg_rows, restore
+from engine.core.transfer import RELEASE, on_the_line, under_way
 
 STEPS = 2000
+HOWS: tuple[Literal["complete", "cancel", "swap"], ...] = ("complete", "cancel", "swap", "swap")
 STOPPED = Verdict(False, "stopped", "dialling is stopped for every account")
 VERDICTS = (
     *(("HUMAN", "HUMAN-720-700"), ("MACHINE", "LONGGREETING-2500-2500"), ("MACHINE", "INITIALSILENCE-3000-3000")),
@@ -25,8 +31,13 @@ CAUSES = ((17, 486), (34, 503), (1, 404), (21, 603), (19, 480), (38, 500), (16, 
 class Life:
     """One random life of a call: the exchange, the parties, the worker that carries commands out, crashes."""
 
-    def __init__(self, call: Call, random: Random) -> None:
+    def __init__(self, call: Call, random: Random, third: Callable[[Random], Party] | None = None) -> None:
         self.call = call
+        self.third = third
+        self.inside: set[str] = set()  # the bridge
+        self.sounds: dict[str, set[str]] = {}
+        self.phases: set[str] = set()  # of transfers
+        self.talkative = random.random() < 0.3  # nobody is in a hurry to hang up
         self.random = random
         self.now = 100.0
         self.channels: dict[str, str] = {}
@@ -52,6 +63,8 @@ class Life:
             acts += [self._event] * 2 * bool(self.events) + [self._deadline] * (self.call.deadline is not None)
             acts += [self._restart] * (self.random.random() < 0.005)
             acts += [self._cancel] * (self.random.random() < 0.005)
+            if self.third and self.call.bridged_at and not self.call.releasing:
+                acts += [self._transfer] * (self.random.random() < (0.5 if self.call.transfer is None else 0.2))
             if not acts:
                 break
             self.random.choice(acts)()
@@ -60,6 +73,7 @@ class Life:
                     leg for leg in self.muted & self.channels.keys() if f"unmute:{leg}" not in self.call.deadlines
                 }
                 assert not unheard, "bridged, but one can not be heard"
+                self._nobody_is_forgotten()
         else:
             raise AssertionError("the call does not end")
 
@@ -81,6 +95,8 @@ class Life:
                 act = self.random.choice(("verdict", "verdict", "talk", "fall silent", "lose"))
         else:
             act = self.random.choice(("ring", "progress", "answer", "end"))
+        if act == "end" and self._stays():
+            act = "press" if state == "Up" else "answer"
         if act == "ring":
             self.channels[leg] = "Ringing"
             self._tell(e.Rang(leg=leg, at=self.now))
@@ -104,6 +120,11 @@ class Life:
         else:
             self._end(leg, *self.random.choice(CAUSES))
 
+    def _stays(self) -> bool:
+        """Whether nobody goes now, and whoever rings is patient."""
+        patient = self.talkative and self.now < 150 and not self.call.releasing
+        return patient and self.random.random() < 0.95
+
     def _finish(self, leg: str) -> None:
         """What is played to it comes to its end, or is cut short."""
         playing = [playback for each, playback in self.played if each == leg]
@@ -111,6 +132,46 @@ class Life:
             seconds = self.call.request.speech.seconds if self.call.request.speech else 2.0
             self.now += self.random.choice((seconds, seconds, 0.0))
             self._tell(e.Played(leg=leg, playback=max(playing), at=self.now))
+
+    def _transfer(self) -> None:
+        """Somebody asks for a transfer, by the API or his telephone, or says what is to become of it."""
+        assert self.third is not None
+        leg = self.random.choice([*self.channels, "a1"])
+        if leg not in self.call.legs:
+            return
+        act = self.random.choice(("ask", "settle", "refer"))
+        if act == "refer":
+            self._note(e.Referred(leg=leg, at=self.now, to=self.random.choice(("103", "103", ""))))
+        elif act == "settle":
+            self._note(e.TransferSettled(at=self.now, how=self.random.choice(HOWS)))
+        else:
+            attended, party = self.random.random() < 0.7, self.third(self.random)
+            self._note(e.TransferAsked(leg=leg, at=self.now, attended=attended, party=party))
+
+    def _find_third(self, leg: str) -> None:
+        assert self.third is not None
+        party = self.third(self.random)
+        asked = e.TransferAsked(leg=leg, at=self.now, attended=False, party=party, referred=True)
+        self._note(asked if self.random.random() < 0.8 else e.ThirdUnknown(leg=leg, at=self.now))
+
+    def _nobody_is_forgotten(self) -> None:
+        """Everybody who is on the line talks, or hears what he waits for; and somebody sees to it."""
+        call, known = self.call, self.call.transfer
+        told_soon = (ADD, ARRANGE, OPEN, RELEASE, "transfer_tone")
+        if known is None or any(name.startswith(told_soon) for name in call.deadlines):
+            return
+        self.phases.add(known.phase)
+        names = {leg.name for leg in on_the_line(call)}
+        talking = {name for name in names & self.inside if not self.sounds.get(name)}
+        waiting = {name for name in names if len(self.sounds.get(name, ())) == 1}
+        assert talking | waiting == names, f"{known.phase}: one hears nothing, or is heard nowhere"
+        assert len(talking) != 1, f"{known.phase}: one talks to nobody"
+        if known.phase == "over":
+            assert talking == names == set(known.left), "two talk when it is over"
+        if known.phase == "reaching":
+            rings = any(not leg.over for leg in call.hunted("third"))
+            assert rings or "pause:third" in call.deadlines or "third" in call.seeking, "nobody is rung"
+        assert under_way(call) or not call.seeking, "nobody is waited for when it is over"
 
     def _event(self) -> None:
         """The call hears of something: mostly in order, sometimes early, sometimes twice."""
@@ -122,7 +183,7 @@ class Life:
 
     def _deadline(self) -> None:
         assert self.call.deadline is not None
-        if self.random.random() < 0.2:
+        if self.random.random() < 0.2 and not self._stays():
             self.now = max(self.now, self.call.deadline)
         for event in self.call.due(self.now):
             self._note(event)
@@ -146,7 +207,8 @@ class Life:
         row, legs = self.saved
         self.call = restore(row, legs, flow=self.call.flow, now=self.now)
         there = self.channels | {snoop(leg): "Up" for leg in self.snoops}
-        for event in reconcile(self.call, there, at=self.now, seen_at=self.now):
+        members = frozenset(self.inside)
+        for event in reconcile(self.call, there, at=self.now, seen_at=self.now, members=members):
             self._note(event)
 
     # -- what the call orders --------------------------------------------------------------
@@ -169,6 +231,8 @@ class Life:
             self._create(command)
         elif isinstance(command, c.SeekAgent):
             self._seek(command)
+        elif isinstance(command, c.FindThird):
+            self._find_third(command.leg)
         elif self.random.random() < 0.01 and not isinstance(command, c.CloseBridge):
             self._note(e.Refused(at=self.now, command=command, status=0))
         else:
@@ -177,7 +241,7 @@ class Life:
     def _seek(self, command: c.SeekAgent) -> None:
         """Somebody is free at once, or later, or nobody is in time."""
         free = [target for target in command.targets if self.random.random() < 0.5]
-        waited_for = self.call.request.party(command.side).queue_seconds
+        waited_for = self.call.party(command.side).queue_seconds
         if free or not waited_for:
             chosen = tuple(free if command.every else free[:1])
             answer = e.AgentsFree(at=self.now, side=command.side, targets=chosen)
@@ -203,6 +267,7 @@ class Life:
                 self.bridges.add(bridge)
             case c.CloseBridge(bridge=bridge):
                 self.bridges.discard(bridge)
+                self.inside.clear()
             case c.AddToBridge(legs=legs) if not all(leg in self.channels for leg in legs):
                 self._note(e.Refused(at=self.now, command=command, status=400))
             case c.LegCommand(leg=leg) if leg not in self.channels:
@@ -233,6 +298,13 @@ class Life:
                 self.channels[leg] = "Dialed"
             case c.AddToBridge(legs=legs):
                 self.together.append(legs)
+                self.inside.update(legs)
+            case c.RemoveFromBridge(leg=leg):
+                self.inside.discard(leg)
+            case c.StartRing(leg=leg) | c.StartMusic(leg=leg):
+                self.sounds.setdefault(leg, set()).add(type(command).__name__.removeprefix("Start"))
+            case c.StopRing(leg=leg) | c.StopMusic(leg=leg):
+                self.sounds.get(leg, set()).discard(type(command).__name__.removeprefix("Stop"))
             case c.Hangup(leg=leg):
                 self._end(leg, 16, None)
 
@@ -244,6 +316,8 @@ class Life:
 
     def _end(self, leg: str, cause: int, sip_code: int | None) -> None:
         del self.channels[leg]
+        self.inside.discard(leg)
+        self.sounds.pop(leg, None)
         if leg in self.snoops:
             self._end_snoop(leg)
         self._tell(e.Ended(leg=leg, at=self.now, cause=cause, sip_code=sip_code))

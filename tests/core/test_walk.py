@@ -100,14 +100,20 @@ def party(random: Random, number: str, *, of_agents: bool | None = None) -> Part
     )
 
 
+def third(random: Random) -> Party:
+    """Whom a call is transferred to."""
+    return party(random, "91991000030")
+
+
 @pytest.mark.timeout(60 + LIVES / 100)  # a hundred thousand take a minute on a quiet core
 def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
     outcomes: dict[str, int] = {}
     spoken, asked, met = 0, 0, 0
+    transferred: dict[str, int] = {}
     verdicts: set[str | None] = set()
     for seed in range(LIVES):
         random = Random(seed)
-        life = Life(call_of(request(random)), random)
+        life = Life(call_of(request(random)), random, third)
         life.run()
         call = life.call
         where = f"seed {seed}"
@@ -143,8 +149,12 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
             if any(leg.amd_status == "machine" for leg in call.legs.values()):
                 assert call.visit is None, where
                 assert not call.connecting, where
+        for phase in life.phases:
+            transferred[phase] = transferred.get(phase, 0) + 1
         outcomes[record.disposition] = outcomes.get(record.disposition, 0) + 1
     assert outcomes.keys() >= {"ANSWER", "NOANSWER", "BUSY", "CONGESTION", "CHANUNAVAIL", "CANCEL"}, outcomes
+    assert transferred.keys() >= {"reaching", "consulting", "back", "over"}, transferred
+    assert transferred["over"] > LIVES / 100
     assert spoken > LIVES / 100
     assert asked > LIVES / 200
     assert met > LIVES / 500

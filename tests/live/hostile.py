@@ -119,6 +119,13 @@ FIELDS: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/callback"): {**CALL, "recording_option": "off", **LATER},
     ("PATCH", "/api/callback"): {"request_id": "c1da7c083f", **CALL, "recording_option": "off", **LATER},
     ("DELETE", "/api/callback"): {"request_id": "c1da7c083f"},
+    ("POST", "/api/modify_call"): {
+        "channel": " PJSIP/101-0000023c",
+        "modify_type": "0",
+        "transfer_to": BUSY,
+    },
+    ("GET", "/v1/live_calls"): {},
+    **{("POST", f"/v1/calls/{{request_id}}/transfer/{how}"): {} for how in ("complete", "cancel", "swap")},
     ("GET", "/v1/callbacks"): {"state": "scheduled", "limit": "10", "after": "c1da7c083f"},
     ("GET", "/v1/callbacks/{request_id}"): {},
     ("POST", "/api/outbound_call"): {

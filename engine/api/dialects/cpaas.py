@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.api.dialect import Body, Dialect, Identity, Operation, Surroundings
-from engine.api.dialects import cpaas_callback, cpaas_campaign, cpaas_cdrs, cpaas_lists, cpaas_otp
+from engine.api.dialects import cpaas_callback, cpaas_campaign, cpaas_cdrs, cpaas_lists, cpaas_modify, cpaas_otp
 from engine.api.dialects.cpaas_params import RECORDING_OPTIONS, only_off, required
 from engine.api.statuses import status
 from engine.core.asks import Ask, LiveCallStatistics, StartCall
@@ -82,6 +82,7 @@ DIALECT = Dialect(
         *cpaas_lists.OPERATIONS,
         *cpaas_campaign.OPERATIONS,
         *cpaas_cdrs.OPERATIONS,
+        *cpaas_modify.OPERATIONS,
         Operation("GET", "/api/get_live_call_statistics", lambda *_: LiveCallStatistics(), reply_live_statistics),
     ),
 )

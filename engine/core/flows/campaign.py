@@ -4,7 +4,7 @@ Where an answering machine is listened for, it alone may be hung up on: whoever 
 A machine is left the speech at most, and connected to nobody.
 """
 
-from engine.core import amd, hearing, meeting, menu, speaking
+from engine.core import amd, hearing, meeting, menu, speaking, transfer
 from engine.core.call import Call
 from engine.core.commands import Command, StopSnoop
 from engine.core.events import (
@@ -41,6 +41,9 @@ def start(call: Call) -> list[Command]:
 
 def decide(call: Call, event: Event) -> list[Command]:
     """What the event means for a campaign's call."""
+    orders = transfer.decide(call, event)
+    if orders is not None:
+        return orders
     match event:
         case Created(leg=name):
             return meeting.met(call, call.legs[name]) + call.dial(call.legs[name])

@@ -1,6 +1,6 @@
 """Click to call: reach the agent's party; when one of it answers, reach the customer's; bridge the two."""
 
-from engine.core import meeting
+from engine.core import meeting, transfer
 from engine.core.call import Call
 from engine.core.commands import Command
 from engine.core.events import (
@@ -25,6 +25,9 @@ def start(call: Call) -> list[Command]:
 
 def decide(call: Call, event: Event) -> list[Command]:
     """What the event means for a click-to-call."""
+    orders = transfer.decide(call, event)
+    if orders is not None:
+        return orders
     match event:
         case Created(leg=name):
             return meeting.met(call, call.legs[name]) + call.dial(call.legs[name])
