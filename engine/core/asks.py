@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from engine.core.callback import State
 from engine.core.campaign_asks import CampaignAsk, CreateCampaign, ListAsk, ReportAsk
-from engine.core.request import CallRequest, Side
+from engine.core.request import CallRequest, RecordingOption, Side
 from engine.core.speech import Manner, Part
 from engine.core.sticky import Sticky
 
@@ -91,6 +91,7 @@ class ChangeCallback:
     caller_id: str = ""
     wall: str = ""
     time_zone: str = ""
+    recording: RecordingOption | None = None  # None: as it is
 
 
 @dataclass(frozen=True, slots=True)

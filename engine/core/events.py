@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.core.commands import Command
 from engine.core.permit import Verdict
@@ -85,6 +86,52 @@ class Played(LegEvent):
     """What was played to the leg has come to its end, or was stopped; `playback` is its number within the call."""
 
     playback: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderEvent(LegEvent):
+    """A fact about a recording of the leg, by its number within the call."""
+
+    recording: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tapped(RecorderEvent):
+    """There is a copy of the leg, which may be recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingBegan(RecorderEvent):
+    """The copy is written into a file from now on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingEnded(RecorderEvent):
+    """Its file is whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFailed(RecorderEvent):
+    """Asterisk can not write it; `cause` is its word for why."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapEnded(RecorderEvent):
+    """There is no copy any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapMissing(RecorderEvent):
+    """Nobody listened for a while, and there is no copy now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingAsked(Event):
+    """Somebody asked for the call to be recorded from now on, or not any more, or not for a while."""
+
+    what: Literal["start", "stop", "pause", "resume"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.core import commands as c
+from engine.core import recording
 from engine.core.amd import AMD, SNOOP
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ UNMUTE = "unmute:"
 OPEN = "open"
 ADD = "add:"
 AGAIN_SECONDS = 1.0
+CAUSE_NORMAL = 16
 
 NO_BRIDGE = 404
 THERE = 409  # Asterisk's answer for a bridge it has already
@@ -50,6 +52,10 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
             call.legs[name].amd_reason = call.legs[name].amd_reason or "refused"
             call.deadlines |= {each: call.now for each in (SNOOP, AMD) if each in call.deadlines}  # without a verdict
             return []
+        case c.Tap() | c.Record():
+            return recording.refused(call, command, status)
+        case c.RecorderCommand():  # what they are for has ended, or is so already
+            return []
         case _ if status in GONE:  # the leg's end is on its way
             return []
         case c.Play() if status and _speaks(call) and call.still(command):
@@ -64,6 +70,20 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
             return call.release("refused")
         case _:
             return []
+
+
+def once_more(call: "Call", name: str) -> list[c.Command] | None:
+    """What is to be done again as that deadline has come; None where it is no deadline of this kind."""
+    if name.startswith(HANGUP):
+        return [c.Hangup(leg=name.removeprefix(HANGUP), cause=CAUSE_NORMAL)]
+    if name.startswith(UNMUTE):
+        return [c.Unmute(leg=name.removeprefix(UNMUTE))]
+    if name == OPEN:
+        return [c.OpenBridge(bridge=call.bridge)]
+    if name.startswith(ADD):
+        legs = [call.legs[each] for each in name.removeprefix(ADD).split(",")]
+        return call.add_to_bridge(*(leg for leg in legs if leg.usable))
+    return None
 
 
 def _speaks(call: "Call") -> bool:

@@ -19,6 +19,7 @@ from engine.core.ids import leg_id
 from engine.core.ivr import Choice, Ivr, Prompt, Step, Visit
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
+from engine.core.recording import Recording
 from engine.core.request import Alert, CallRequest, CampaignAttempt, Pair, Party, Speech, Target
 
 Row = dict[str, Any]
@@ -40,6 +41,7 @@ CALL_FACTS = (
     "played_at",
     "heard_seconds",
     "connecting",
+    "recorded",
 )
 
 _leg_facts = attrgetter(*LEG_FACTS)
@@ -61,6 +63,7 @@ def call_row(call: Call, *, node: str) -> Row:
         sought_since=dict(call.sought_since),
         permit=call.permit,
         visit=call.visit and asdict(call.visit),
+        recordings=[asdict(each) | {"name": leg_id(node, call.call_id, each.name)} for each in call.recordings],
         ended_at=call.ended_at,
     )
     return row
@@ -117,6 +120,7 @@ def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: 
         setattr(call, name, row[name])
     call.heard_seconds = row["heard_seconds"] or 0.0
     call.visit = Visit(**row["visit"]) if row["visit"] else None
+    call.recordings = [_recording(each) for each in row["recordings"] or ()]
     if call.connecting:
         call.connect(call.connecting)
     call.members = set(row["members"])
@@ -143,6 +147,10 @@ def _request(kept: Mapping[str, Any]) -> CallRequest:
             "choices": {name: _party(party) for name, party in kept.get("choices", {}).items()},
         }
     )
+
+
+def _recording(kept: Mapping[str, Any]) -> Recording:
+    return Recording(**{name: value for name, value in kept.items() if name != "name"})
 
 
 def _party(kept: Mapping[str, Any]) -> Party:
