@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from engine.core.callback import State
 from engine.core.campaign_asks import CampaignAsk, CreateCampaign, ListAsk, ReportAsk
+from engine.core.recording_asks import RecordingAsk
 from engine.core.request import CallRequest, RecordingOption, Side
 from engine.core.speech import Manner, Part
 from engine.core.sticky import Sticky
@@ -162,7 +163,7 @@ class DeleteAnnouncement:
 
 AnnouncementAsk = ListAnnouncements | PlayAnnouncement | UploadAnnouncement | FetchAnnouncement | DeleteAnnouncement
 CallAsk = StartCall | StartSpeech | CdrByRequestId | CdrsByDate | CdrStatistics | LiveCallStatistics
-Ask = CallAsk | CallbackAsk | AnnouncementAsk | ListAsk | CampaignAsk | ReportAsk
+Ask = CallAsk | CallbackAsk | AnnouncementAsk | ListAsk | CampaignAsk | ReportAsk | RecordingAsk
 Dialling = StartCall | StartSpeech | ScheduleCallback | CreateCampaign  # somebody is rung, now or later
 
 # Of the store's `announcements`: id, number, name, seconds, source (file, upload), uploaded_at.

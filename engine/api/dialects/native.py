@@ -1,7 +1,14 @@
 """Our own API under `/v1`: headers `account` and `auth` as in the CPaaS suite's, JSON, errors with a code."""
 
 from engine.api.dialect import Body, Dialect
-from engine.api.dialects import cpaas, native_announcements, native_callbacks, native_campaigns, native_polls
+from engine.api.dialects import (
+    cpaas,
+    native_announcements,
+    native_callbacks,
+    native_campaigns,
+    native_polls,
+    native_recordings,
+)
 from engine.api.statuses import status
 from engine.core.refusal import Refusal
 from engine.errors import Unauthorised
@@ -25,5 +32,6 @@ DIALECT = Dialect(
         *native_callbacks.OPERATIONS,
         *native_campaigns.OPERATIONS,
         *native_polls.OPERATIONS,
+        *native_recordings.OPERATIONS,
     ),
 )
