@@ -108,6 +108,8 @@ def follow(call: "Call", event: e.Event) -> list[c.Command]:
     Of what went on while nobody listened, what may have been lost and is safe to repeat is repeated.
     """
     match event:
+        case e.TapMissing():
+            return _heard(call, event)  # the next one is begun when all is known again
         case e.RecorderEvent():
             orders = _heard(call, event)
         case e.RecordingAsked(what=what):

@@ -94,6 +94,7 @@ async def test_a_callback_is_made_and_its_utc_time_told(client: Client) -> None:
         "agent_number": "919910000101",
         "destination_number": "919910000202",
         "caller_id": "15168148111",
+        "recording_option": "off",
         "settled_at": None,
         "reason": None,
     }

@@ -205,6 +205,7 @@ ROW = {
     "channel": "1688448695.804",
     "reason": "answered",
     "legs": [],
+    "recordings": [],
 }
 
 
@@ -213,6 +214,18 @@ def test_a_cdr_is_the_documents_to_the_letter_with_legs_beside_it() -> None:
     assert reply["response"]["result"][0].pop("legs") == []
     assert reply["response"]["result"][0].pop("reason") == "answered"
     assert json.dumps(reply) == json.dumps(sample("get_cdr_by_request_id"))
+
+
+def test_a_cdr_names_its_recording_and_leads_to_all_of_them() -> None:
+    """ "recording_name":"" where there is none; ours beside it: `recordings`."""
+    one = {"name": "n1-57362de4f0.b1.r1", "side": "both", "state": "finished", "seconds": 7.26, "link": "/v1/x"}
+    two = {**one, "name": "n1-57362de4f0.b1.r2", "state": "failed", "seconds": None, "link": ""}
+    found = cpaas_cdrs.cdr(ROW | {"recordings": [one, two]})
+    assert found["recording_name"] == "n1-57362de4f0.b1.r1"
+    assert [(each["recording_name"], each["state"], each["link"]) for each in found["recordings"]] == [
+        ("n1-57362de4f0.b1.r1", "finished", "/v1/x"),
+        ("n1-57362de4f0.b1.r2", "failed", None),
+    ]
 
 
 def test_what_never_happened_is_the_1970_epoch_and_an_unanswered_call_has_no_status() -> None:
