@@ -1,7 +1,6 @@
 """Recordings over HTTP: listed, heard, linked to; refused to others, by old links, by forged ones."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -258,9 +257,9 @@ async def test_where_nothing_is_to_be_heard_there_is_nothing(client: Client, sto
 
 
 @pytest.fixture
-def bucket(s3_url: str) -> Iterator[Bucket]:
+def bucket(s3_url: str) -> Bucket:
     """Moto's."""
-    yield Bucket(Place(folder=Path("/nonexistent"), bucket=BUCKET, prefix="heard/", endpoint_url=s3_url))
+    return Bucket(Place(folder=Path("/nonexistent"), bucket=BUCKET, prefix="heard/", endpoint_url=s3_url))
 
 
 async def test_one_that_is_in_the_bucket_only_is_heard_from_there(

@@ -172,7 +172,8 @@ def test_no_talk_is_recorded_but_as_it_was_asked_for_and_none_goes_on_alone() ->
             assert each.ended_at is not None, where
             assert each.asked_at <= each.ended_at, where
             before = call.recordings[place - 1].ended_at if place else 0.0
-            assert before is not None and each.asked_at >= before, f"{where}: two at once"
+            assert before is not None, where
+            assert each.asked_at >= before, f"{where}: two at once"
             side = call.legs[each.leg].side
             assert each.side in (side, "both"), where
             assert call.legs[each.leg].answered_at is not None, where

@@ -14,9 +14,9 @@ from engine.core.call import Call
 from engine.core.request import RecordingOption
 from engine.errors import StoreAway
 from engine.services.recordings import Recordings
-from engine.store.postgres import Store
 from engine.storage.place import Place
 from engine.storage.s3 import Bucket
+from engine.store.postgres import Store
 from tests.core.conftest import call_of, request_of
 from tests.media.test_tapes import taped
 from tests.storage.conftest import credentials, s3_url
