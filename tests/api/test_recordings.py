@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from aiohttp.test_utils import TestClient
 
 from engine.accounts import Accounts
 from engine.api.door import Door
@@ -22,7 +23,6 @@ from tests.api.conftest import (
     Client,
     LongLines,
     SwitchDouble,
-    TestClient,
     accounts,
     application,
     client,
@@ -220,9 +220,9 @@ async def test_a_link_to_what_is_deleted_or_whose_account_is_disabled_leads_nowh
 ) -> None:
     await finished(store, tapes)
     link = await link_of(client)
-    account = accounts.accounts.pop("account_1")  # type: ignore[attr-defined]
+    account = accounts.accounts.pop("account_1")
     assert (await got(client, link, NOBODY))[0] == 403
-    accounts.accounts["account_1"] = account  # type: ignore[index]
+    accounts.accounts["account_1"] = account
     await store.recordings.delete(NAME)
     assert (await got(client, link, NOBODY))[0] == 404
     await execute(database_url, "DELETE FROM recordings")

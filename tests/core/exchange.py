@@ -12,9 +12,11 @@ from engine.core.call import Call
 from engine.core.ids import recorder, snoop
 from engine.core.permit import Verdict
 from engine.core.reconcile import reconcile
+from engine.core.recording import What
 from engine.core.rows import call_row, leg_rows, restore
 
 STEPS = 2000
+ASKS: tuple[What, ...] = ("start", "stop", "pause", "resume")
 STOPPED = Verdict(False, "stopped", "dialling is stopped for every account")
 VERDICTS = (
     *(("HUMAN", "HUMAN-720-700"), ("MACHINE", "LONGGREETING-2500-2500"), ("MACHINE", "INITIALSILENCE-3000-3000")),
@@ -142,7 +144,7 @@ class Life:
 
     def _record(self) -> None:
         """Somebody asks for something about the recording; what can be done is done."""
-        what = self.random.choice(("start", "stop", "pause", "resume"))
+        what = self.random.choice(ASKS)
         before, can = [replace(each) for each in self.call.recordings], not self.call.can_record(what)
         self.steadily = False
         self._note(e.RecordingAsked(at=self.now, what=what))
