@@ -43,9 +43,9 @@ def reconcile(
             if call.request.amd and snoop(leg.name) not in channel_states
         ),
         *(
-            e.TapMissing(leg=each.leg, recording=each.number, at=at)
+            (e.Tapped if each.name in channel_states else e.TapMissing)(leg=each.leg, recording=each.number, at=at)
             for each in call.recordings
-            if each.on and each.leg in channel_states and each.name not in channel_states
+            if each.on and each.leg in channel_states
         ),
         e.TakenBack(at=at, members=members),
     ]

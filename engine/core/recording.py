@@ -22,8 +22,9 @@ What = Literal["start", "stop", "pause", "resume"]
 
 TOO_EARLY = "there is nothing to be recorded: the parties do not talk"
 REFUSED = "refused"  # why a recording failed
-LOST = "lost"
-THERE = (409, 422)  # Asterisk's answers where it has a recording of that name: ours, whose start got no answer
+# Asterisk's answers where it has a recording of that name, which is ours and got no answer; or where the copy is not
+# quite there, which it will tell.
+NOT_AGAIN = (409, 422)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def _asked(call: "Call", what: What) -> list[c.Command]:
             return _end(call, on)
         case "pause" | "resume":
             on.paused = what == "pause"
-            return _paused(call, on) if on.started_at is not None else []
+            return _paused(call, on)
         case _:
             return []
 
@@ -149,11 +150,9 @@ def _heard(call: "Call", event: e.RecorderEvent) -> list[c.Command]:
             return _fail(call, known, cause)
         case e.RecordingEnded() | e.TapEnded():
             known.ended_at = event.at
-            known.failed = "" if known.started_at is not None else LOST
             call.recorded = ""  # it is not begun again: whatever ended it would end the next one
         case e.TapMissing():
             known.ended_at = event.at
-            known.failed = "" if known.started_at is not None else LOST  # the next one is begun
     return []
 
 
@@ -161,18 +160,13 @@ def _again(call: "Call") -> list[c.Command]:
     on = running(call)
     if on is None:
         return []
-    if on.started_at is None:
-        return [_record(call, on)]
-    return _paused(call, on)
+    return _paused(call, on) if on.started_at is not None else []
 
 
 def refused(call: "Call", command: c.Tap | c.Record, status: int) -> list[c.Command]:
     """Asterisk did not carry the command out; 0 is no answer."""
     known = next(each for each in call.recordings if each.number == command.recording)
-    if not status or not known.on:
-        return []
-    if status in THERE:
-        known.started_at = known.started_at or call.now
+    if status in (0, *NOT_AGAIN) or not known.on:
         return []
     return _fail(call, known, REFUSED)
 

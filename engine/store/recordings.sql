@@ -27,7 +27,9 @@ ORDER BY asked_at LIMIT $2
 -- What a recording's file has shown; a transcript that is to be made of it is queued, or has failed with it.
 WITH settled AS (
     UPDATE recordings SET state = $2, reason = $3, seconds = $4, bytes = $5, settled_at = now(),
-        ended_at = coalesce(ended_at, now()), removed_at = CASE WHEN $5::bigint IS NULL THEN now() END
+        ended_at = coalesce(ended_at, now()),
+        started_at = CASE WHEN $4::double precision IS NULL THEN started_at ELSE coalesce(started_at, asked_at) END,
+        removed_at = CASE WHEN $5::bigint IS NULL THEN now() END
     WHERE name = $1 AND settled_at IS NULL
     RETURNING *
 )

@@ -110,7 +110,8 @@ def test_paused_and_resumed() -> None:
 
 def test_paused_before_it_has_begun_it_is_paused_as_it_begins() -> None:
     call = recorded("both", *B_ANSWERS)
-    assert call.note(e.RecordingAsked(at=110.005, what="pause")) == []
+    pause = c.PauseRecording(leg="b1", recording=1, **ACCOUNT)
+    assert call.note(e.RecordingAsked(at=110.005, what="pause")) == [pause]  # which may come too early
     call.note(told(e.Tapped, 110.01))
     assert call.note(told(e.RecordingBegan, 110.02)) == [c.PauseRecording(leg="b1", recording=1, **ACCOUNT)]
 
@@ -204,15 +205,21 @@ def test_a_copy_that_nobody_had_recorded_yet_is_recorded_now_and_not_twice() -> 
     # Asterisk: "409: A recording with the same name is currently in progress", "422: … already exists on the system"
     for status in (409, 422):
         assert call.note(e.Refused(at=130.1, command=orders[0], status=status)) == []
-        assert (call.recordings[0].started_at, call.recordings[0].on) == (130.1, True)
+        assert (call.recordings[0].failed, call.recordings[0].on) == ("", True)
 
 
 def test_a_copy_that_is_gone_or_never_was_is_followed_by_the_next() -> None:
-    for lost, started in ((recorded("both", *B_ANSWERS), None), (begun(), 110.02)):
+    for lost in (recorded("both", *B_ANSWERS), begun()):
         call, orders = again(lost)
         assert orders == [c.Tap(leg="b1", recording=2, both=True)]
         assert [each.on for each in call.recordings] == [False, True]
-        assert call.recordings[0].failed == ("lost" if started is None else "")
+
+
+def test_one_that_begins_as_the_call_is_taken_back_waits_for_its_copy() -> None:
+    """Its answer was missed: what is found is an answer, and the recording begins with it."""
+    call, orders = again(recorded("both", *A_ANSWERS, e.Created(leg="b1", at=105.1), e.Rang(leg="b1", at=106)))
+    assert orders == [c.Tap(leg="b1", recording=1, both=True)]
+    assert call.note(told(e.Tapped, 130.1)) == [c.Record(leg="b1", recording=1, **ACCOUNT)]
 
 
 def test_a_call_of_an_older_version_has_no_recordings() -> None:
