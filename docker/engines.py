@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -30,6 +31,9 @@ def settings(choices: Choices, *, node: int, database_url: str) -> dict[str, str
         "LEGWORK_HTTP_PORT": str(choices.http(node)),
         "LEGWORK_STATE_DIR": str(state_dir(node)),
         "LEGWORK_MEDIA_DIR": str(LAB / "media" / f"n{node}"),  # LAB/media is where its Asterisk sees it, too
+        "LEGWORK_RECORDINGS_DIR": str(LAB / f"n{node}" / "recording"),
+        "LEGWORK_TRANSCRIPTS": "command",
+        "LEGWORK_TRANSCRIPT_COMMAND": f"{shlex.quote(str(ROOT / '.venv/bin/python'))} -m docker.scribe",
         "LEGWORK_IMPORTS_DIR": str(LAB / "imports"),
         "LEGWORK_SECRET_KEY": choices.secrets["LEGWORK_SECRET_KEY"],
         "LEGWORK_LOCKOUT_PER_MINUTE": "1000",

@@ -79,6 +79,24 @@ class Settings(BaseSettings):
     s3_endpoint_url: str = Field("", description="of a service other than Amazon's")
     s3_prefix: str = Field("", description="in front of each account's id, such as imports/")
     s3_region: str = Field("", description="of the bucket; else where boto3 looks for it")
+    recordings_dir: Path = Field(
+        Path("/var/spool/asterisk/recording"), description="where this engine sees what its Asterisk records"
+    )
+    recording_retention_days: int = Field(0, ge=0, le=36500, description="how long recordings are kept; 0: for ever")
+    recording_link_seconds: int = Field(3600, ge=1, le=31 * 86400, description="how long a link to one is good")
+    public_url: str = Field("", description="what links begin with; else they begin with their path")
+    recordings_s3_bucket: str = Field("", description="recordings are put there, at s3_endpoint_url, in s3_region")
+    recordings_s3_prefix: str = Field("", description="in front of each account's id, such as recordings/")
+    recordings_keep_local: bool = Field(True, description="their files stay here when they are in the bucket")
+    transcripts: Literal["off", "command", "transcribe"] = Field("off", description="who writes down what was said")
+    transcript_command: str = Field("", description="a program and its arguments; the file's path comes last")
+    transcript_seconds: int = Field(900, ge=1, le=86400, description="how long one transcript may take")
+    transcripts_at_once: int = Field(1, ge=1, le=16)
+    transcript_attempts: int = Field(5, ge=1, le=100, description="so often one is tried")
+    transcribe_s3_bucket: str = Field("", description="in which Amazon Transcribe finds what it is to write down")
+    transcribe_s3_prefix: str = Field("transcripts/", description="in front of what is put there, for a while")
+    transcribe_language: str = Field("", description="such as en-IN; else Transcribe finds it out")
+    transcribe_endpoint_url: str = Field("", description="of Transcribe, where it is not Amazon's own")
     speech_cache_megabytes: int = Field(256, ge=1, description="how much spoken text is kept in the state folder")
     speech_at_once: int = Field(4, ge=1, le=64, description="so many texts does each voice speak at the same time")
 
@@ -110,6 +128,27 @@ class Settings(BaseSettings):
             prefix=self.s3_prefix and self.s3_prefix.rstrip("/") + "/",
             endpoint_url=self.s3_endpoint_url,
             region=self.s3_region,
+        )
+
+    @property
+    def recordings_bucket(self) -> Place | None:
+        """The bucket that recordings are put into."""
+        if not self.recordings_s3_bucket:
+            return None
+        return self._bucket(self.recordings_s3_bucket, self.recordings_s3_prefix)
+
+    @property
+    def transcribe_bucket(self) -> Place:
+        """The bucket that Amazon Transcribe reads from."""
+        return self._bucket(self.transcribe_s3_bucket, self.transcribe_s3_prefix)
+
+    def _bucket(self, name: str, prefix: str) -> Place:
+        return Place(
+            folder=self.state_dir,
+            bucket=name,
+            prefix=prefix and prefix.rstrip("/") + "/",
+            endpoint_url=self.s3_endpoint_url,
+            region=self.s3_region or self.aws_region,
         )
 
     @property

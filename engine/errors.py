@@ -193,6 +193,24 @@ class ImportFailed(Unavailable):
     code = "import_failed"
 
 
+class Forbidden(Refusal):
+    """this link is not valid, or not any more"""
+
+    code = "forbidden"
+
+
+class NothingToRecord(Refusal):
+    """the recording of this call can not be changed so now"""
+
+    code = "nothing_to_record"
+
+
+class TranscriptFailed(Refusal):
+    """what was said could not be written down"""
+
+    code = "transcript_failed"
+
+
 class WrongConfig(Refusal):
     """the configuration is not valid"""
 

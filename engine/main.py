@@ -26,6 +26,7 @@ from engine.ari.client import Ari
 from engine.config import Settings
 from engine.errors import NotOwner, StoreAway, WrongConfig
 from engine.gate import Gate
+from engine.keeping import Keeping
 from engine.leads.speech import LeadSpeech
 from engine.media.cache import Cache
 from engine.media.casting import cast
@@ -87,6 +88,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
         fetcher = Fetcher(allowed_hosts=settings.fetch_allowed_hosts, http=settings.fetch_http)
         shelf = Shelf(store, accounts, settings.sounds / "announcements", fetcher)
         await _once_postgres_answers(shelf.refresh)
+        keeping = Keeping.of(settings, store, ari)
         gate = Gate(accounts, store)
         gate.take_stops(await _once_postgres_answers(store.stops))
         orders: asyncio.Queue[int] = asyncio.Queue()
@@ -114,6 +116,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 studio=studio,
                 speeches=speeches,
                 importer=Importer(database_url=database_url, place=settings.imports),
+                library=keeping.library,
             )
             services: list[asyncio.Task[Any]] = [
                 tasks.create_task(
@@ -122,6 +125,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(store.writer.run(), name="writer"),
                 tasks.create_task(_step_down(store, switch), name="ownership"),
                 tasks.create_task(audit.run(switch), name="audit"),
+                tasks.create_task(keeping.run(), name="keeping"),
                 tasks.create_task(_follow_hints(store, shelf, gate, switch), name="hints"),
                 tasks.create_task(shelf.run(), name="announcements"),
                 tasks.create_task(_beat(), name="beat"),

@@ -1,6 +1,7 @@
 """Secrets that have to be read again, sealed for the database under a key that lies outside it."""
 
 import hashlib
+import hmac
 import os
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -47,6 +48,12 @@ class Seal:
                 "put that key back, or run legwork apply with this one"
             ) from exc
 
+    def derived(self, purpose: str) -> bytes:
+        """A key of its own for that purpose; the one it comes from is made if there is none. Raises `WrongConfig`."""
+        if not self.key and self.folder is not None and not (self.folder / FILE).exists():
+            _make(self.folder)
+        return hmac.digest(self._text().encode(), purpose.encode(), "sha256")
+
     @property
     def _name(self) -> str:
         return "LEGWORK_SECRET_KEY" if self.key or self.folder is None else str(self.folder / FILE)
@@ -55,12 +62,15 @@ class Seal:
         # Imported only where something is sealed: it is 7 MB of memory.
         from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+        return AESSIV(hashlib.sha512(self._text().encode()).digest())
+
+    def _text(self) -> str:
         text = self.key or self._read()
         if len(text) < SHORTEST_KEY:
             raise WrongConfig(
                 f"{self._name}: a key has at least {SHORTEST_KEY} random characters, as of openssl rand -hex 32"
             )
-        return AESSIV(hashlib.sha512(text.encode()).digest())
+        return text
 
     def _read(self) -> str:
         if self.folder is None:

@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "engine.storage": ("engine.errors", "engine.storage"),
     "engine.importing": ("engine.core", "engine.errors", "engine.store", "engine.storage", "engine.importing"),
     "engine.questions": ("engine.core",),
+    "engine.transcripts": ("engine.config", "engine.errors", "engine.storage", "engine.transcripts"),
     "engine.accounts": ("engine.core", "engine.errors", "engine.questions", "engine.seal"),
     "engine.sound": ("engine.errors",),
     "engine.media": (
@@ -98,6 +99,15 @@ MAY_IMPORT = {
         "engine.switch",
         "engine.trouble",
     ),
+    "engine.services.recordings": (
+        "engine.ari",
+        "engine.errors",
+        "engine.media.tapes",
+        "engine.storage",
+        "engine.store",
+        "engine.trouble",
+    ),
+    "engine.services.transcripts": ("engine.errors", "engine.media.tapes", "engine.store", "engine.transcripts.engine"),
     "engine.api": (
         "engine.core",
         "engine.errors",
@@ -105,6 +115,7 @@ MAY_IMPORT = {
         "engine.media",
         "engine.importing",
         "engine.storage.place",
+        "engine.storage.s3",
         "engine.accounts",
         "engine.counts",
         "engine.api",

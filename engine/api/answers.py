@@ -12,6 +12,7 @@ from engine.api.door import Door
 from engine.api.importer import Importer
 from engine.api.lists import Desk
 from engine.api.live import Console
+from engine.api.recordings import Library
 from engine.api.reports import Archive
 from engine.api.schedule import Schedule
 from engine.api.turns import Turns
@@ -29,10 +30,11 @@ from engine.core.asks import (
     StartCall,
     StartSpeech,
 )
-from engine.core.campaign_asks import CampaignAsk, ListAsk, ReportAsk
+from engine.core.campaign_asks import CampaignAsk, CdrsByCampaign, ListAsk, ReportAsk
 from engine.core.idempotency import KeptAnswer
 from engine.core.live_asks import LiveAsk
 from engine.core.order import Asked
+from engine.core.recording_asks import RecordingAsk
 from engine.core.request import CallRequest, Limits, Side, speaking
 from engine.core.speech import Manner, Part
 from engine.core.sticky import paired
@@ -94,6 +96,7 @@ class Api:
     studio: Studio
     speeches: Speeches
     importer: Importer
+    library: Library
     now: Callable[[], float] = time.time
     speaking: Turns = field(
         default_factory=lambda: Turns(
@@ -115,8 +118,12 @@ class Api:
             return await self.schedule.answer(account, ask, keep=keep)
         if isinstance(ask, ListAsk):
             return await Desk(self.store.lists, self.importer).answer(account, ask)
+        if isinstance(ask, CdrsByCampaign):
+            return self._linked(await self.archive.answer(account, ask))
         if isinstance(ask, ReportAsk):
             return await self.archive.answer(account, ask)
+        if isinstance(ask, RecordingAsk):
+            return await self.library.answer(self.store, account, ask)
         if isinstance(ask, CampaignAsk):
             return await self.campaigns.answer(account, ask, keep=keep)
         if isinstance(ask, LiveAsk):
@@ -128,9 +135,9 @@ class Api:
             case StartSpeech():
                 return await self._speak(ask, keep)
             case CdrByRequestId(request_id=request_id):
-                return await self._cdr(account, request_id)
+                return self._linked(await self._cdr(account, request_id))
             case CdrsByDate():
-                return await self.archive.cdrs(account, ask)
+                return self._linked(await self.archive.cdrs(account, ask))
             case CdrStatistics():
                 return await self.archive.dispositions(account)
             case LiveCallStatistics():
@@ -154,6 +161,7 @@ class Api:
 
     async def _start(self, account_id: str, ask: StartCall, keep: Keep | None) -> str:
         request = ask.request
+        self.library.require(transcript=request.transcript)
         for side in ask.dnd:
             if await self.store.dnd_listed(account_id, [target.number for target in request.party(side).targets]):
                 raise DndListed(side)
@@ -180,6 +188,10 @@ class Api:
         if await self.store.call(request_id, account_id=account_id) is None:
             await self.schedule.one(account_id, request_id)
         return []
+
+    def _linked(self, cdrs: list[CdrRow]) -> list[CdrRow]:
+        """The CDRs, each with the links to its recordings."""
+        return [{**cdr, "recordings": self.library.linked(cdr["recordings"])} for cdr in cdrs]
 
     @property
     def archive(self) -> Archive:

@@ -10,8 +10,8 @@ from aiohttp import web
 from engine.api import upload
 from engine.api.answers import Api, Keep
 from engine.api.body import as_json, read
-from engine.api.dialect import Body, Dialect, File, Operation, Surroundings, WrongMethod
-from engine.api.door import ACCOUNT, BODY, SECRET, closed
+from engine.api.dialect import Body, Dialect, File, Operation, Sound, Surroundings, WrongMethod
+from engine.api.door import ACCOUNT, BODY, SECRET, SIGNATURE, closed
 from engine.api.metrics import CONTENT_TYPE, Metrics
 from engine.api.once import Once
 from engine.core.account import Account
@@ -59,7 +59,8 @@ def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     dialects = tuple(dialects)
     once, intake = Once(lambda key: api.store.replay(key)), upload.Intake()
     paths = {operation.path: dialect for dialect in dialects for operation in dialect.operations}
-    door = closed(api.door, paths, open_paths=OPEN)
+    linked = {each.path: _by_link(api) for dialect in dialects for each in dialect.operations if each.linked}
+    door = closed(api.door, paths, open_paths=OPEN, links=linked)
     app = web.Application(client_max_size=BODY_BYTES, middlewares=[_envelope(api.switch.counts, dialects), door])
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz(api))
@@ -73,8 +74,17 @@ def build(api: Api, dialects: Iterable[Dialect]) -> web.Application:
     return app
 
 
-def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def answer(request: web.Request) -> web.Response:
+def _by_link(api: Api) -> Callable[[web.Request], Awaitable[Account]]:
+    async def admit(request: web.Request) -> Account:
+        name, query = request.match_info["name"], request.query
+        signature = query.get(SIGNATURE, "")
+        return await api.library.admit(api.store, api.accounts, name, query.get("expires", ""), signature)
+
+    return admit
+
+
+def _answering(api: Api, once: Once, operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def answer(request: web.Request) -> web.StreamResponse:
         account = request[ACCOUNT]
         body = await _body_of(request, operation)
         body |= request.match_info
@@ -174,12 +184,12 @@ def _envelope(counts: Counts, dialects: tuple[Dialect, ...]) -> Any:
     return envelope
 
 
-async def _healthz(_: web.Request) -> web.Response:
+async def _healthz(_: web.Request) -> web.StreamResponse:
     return _response(200, {"alive": True})
 
 
-def _readyz(api: Api) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def readyz(_: web.Request) -> web.Response:
+def _readyz(api: Api) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def readyz(_: web.Request) -> web.StreamResponse:
         postgres = not api.store.writer.away and await _answers(api.store)
         asterisk = api.switch.ready
         state = {"asterisk": asterisk, "postgres": postgres, "spool": api.store.writer.depth}
@@ -213,8 +223,17 @@ def _answered(answer: Answer) -> web.Response:
     )
 
 
-def _response(status: int, body: Body | File, headers: dict[str, str] | None = None) -> web.Response:
+def _response(status: int, body: Body | File | Sound, headers: dict[str, str] | None = None) -> web.StreamResponse:
+    if isinstance(body, Sound):
+        return _sound(body)
     if isinstance(body, File):
         headers = {**(headers or {}), "X-Content-Type-Options": "nosniff"}
         return web.Response(status=status, body=body.content, content_type=body.content_type, headers=headers)
     return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)
+
+
+def _sound(sound: Sound) -> web.StreamResponse:
+    headers = {"Content-Type": sound.content_type, "X-Content-Type-Options": "nosniff", "Cache-Control": "private"}
+    if sound.path is not None:
+        return web.FileResponse(sound.path, headers=headers)
+    return web.Response(body=sound.pieces, headers={**headers, "Content-Length": str(sound.size)})

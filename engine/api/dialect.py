@@ -1,7 +1,8 @@
 """What a vendor's dialect is: routes, each with how to read a request and how to word the answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from engine.core.account import Account, Route
@@ -31,6 +32,16 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """A reply that is a file of this host, at `path`, or comes from elsewhere in `pieces`, of that `size` together."""
+
+    content_type: str
+    path: Path | None = None
+    size: int = 0
+    pieces: AsyncIterator[bytes] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What a request is read against."""
 
@@ -46,16 +57,17 @@ class Operation:
     What stands in the path's braces is in the body under that name, and so is a GET's query.
     One that `dials` asks for calls: it takes an idempotency key. One that `uploads` takes a file: its body is that of
     `upload.read`, unless the dialect gathers one, and only so many are answered at once. One that is `bare` has all it
-    needs in its path: no body is read.
+    needs in its path: no body is read. One that is `linked` is answered to whoever has a signed link to it, too.
     """
 
     method: str
     path: str
     parse: Callable[[Body, Surroundings], Ask]
-    reply: Callable[[Any], Body | File]
+    reply: Callable[[Any], Body | File | Sound]
     dials: bool = field(default=False, kw_only=True)
     uploads: bool = field(default=False, kw_only=True)
     bare: bool = field(default=False, kw_only=True)
+    linked: bool = field(default=False, kw_only=True)
     status: int = field(default=200, kw_only=True)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -17,7 +18,10 @@ from engine.errors import OtherAddress, Unauthorised
 
 ACCOUNT: web.RequestKey[Account] = web.RequestKey("account", Account)
 SECRET: web.RequestKey[str] = web.RequestKey("secret", str)  # what proved it
+SIGNATURE = "signature"  # in the query of a link
 BODY: web.RequestKey[Body] = web.RequestKey("body", dict)
+
+ByLink = Callable[[web.Request], Awaitable[Account]]  # whose it leads to
 
 log = structlog.get_logger()
 
@@ -65,10 +69,17 @@ def _check_address(source: Address | None, account: Account) -> None:
         raise OtherAddress
 
 
-def closed(door: Door, dialects: Mapping[str, Dialect], *, open_paths: Collection[str]) -> Any:
+def closed(
+    door: Door,
+    dialects: Mapping[str, Dialect],
+    *,
+    open_paths: Collection[str],
+    links: Mapping[str, ByLink] = MappingProxyType({}),
+) -> Any:
     """Lets a request through to an open path, or to a path of a dialect with the account it is from.
 
-    A route that is neither does not exist for anybody: a new one has to say who may use it.
+    Who has no account may have a link to a path of `links`, which says whose it is. A route that is neither does not
+    exist for anybody: a new one has to say who may use it.
     """
 
     @web.middleware
@@ -83,6 +94,10 @@ def closed(door: Door, dialects: Mapping[str, Dialect], *, open_paths: Collectio
             log.error("route without a rule", path=resource.canonical)
             raise web.HTTPNotFound
         source = door.check(request)
+        by_link = links.get(resource.canonical) if SIGNATURE in request.query else None
+        if by_link is not None:
+            request[ACCOUNT], request[SECRET] = await by_link(request), ""
+            return await handler(request)
         body = {}
         if dialect.gather is not None:
             body = request[BODY] = dialect.gather(*await pairs(request))

@@ -77,6 +77,7 @@ class Schedule:
                 time_zone=ask.time_zone,
                 due_at=ask.due_at,
                 requested_at=now,
+                recording=ask.request.recording,
             )
             try:
                 await self.callbacks.schedule(made, keep(made) if keep else None)
@@ -102,6 +103,7 @@ class Schedule:
             agent_number=asked.party("agent").number,
             customer_number=asked.customer.number,
             caller_id=asked.customer.caller_id,
+            recording=known.recording if ask.recording is None else ask.recording,
         )
         if not (ask.wall or ask.time_zone):
             return changed

@@ -5,7 +5,9 @@ from engine.core.refusal import Refusal
 BAD_REQUEST = 400
 STATUSES = {
     "unauthorised": 401,
+    "forbidden": 403,
     "wrong_method": 405,
+    "nothing_to_record": 409,
     "not_found": 404,
     "in_flight": 409,
     "too_late": 409,

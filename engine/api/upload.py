@@ -18,7 +18,7 @@ AT_ONCE, OF_ONE = 8, 4  # of 10 MB each, and what is made of it; of one account,
 FORM_BYTES = 10_000  # of all there is besides the file
 RAW = ("audio/", "application/octet-stream", "application/ogg")
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Intake:
@@ -30,7 +30,7 @@ class Intake:
     def bounded(self, handler: Handler) -> Handler:
         """The handler, for so many at once. It raises `Unavailable`."""
 
-        async def answer(request: web.Request) -> web.Response:
+        async def answer(request: web.Request) -> web.StreamResponse:
             account_id = request[ACCOUNT].account_id
             if len(self._held) >= AT_ONCE or self._held.count(account_id) >= OF_ONE:
                 raise Unavailable("too many files are being sent at once, please try again")

@@ -66,6 +66,7 @@ class Ari:
         self.bridges = Resource(self, OPERATIONS["bridges"])
         self.channels = Resource(self, OPERATIONS["channels"])
         self.playbacks = Resource(self, OPERATIONS["playbacks"])
+        self.recordings = Resource(self, OPERATIONS["recordings"])
 
     @classmethod
     @asynccontextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.core import commands as c
 from engine.core import events as e
-from engine.core.ids import SNOOP, bridge_id, leg_id, snoop, split
+from engine.core.ids import RECORDER, SNOOP, bridge_id, leg_id, recorder, snoop, split
 
 # What we ask Asterisk to send; the rest is filtered there, and so would be the answers to our requests.
 EVENT_TYPES = (
@@ -18,6 +18,9 @@ EVENT_TYPES = (
     "ChannelTalkingStarted",
     "ChannelTalkingFinished",
     "PlaybackFinished",
+    "RecordingStarted",
+    "RecordingFinished",
+    "RecordingFailed",
     "ChannelDestroyed",
     "ChannelTransfer",
     "ApplicationReplaced",
@@ -52,6 +55,10 @@ TALK_DETECT = "1200,256"  # so many milliseconds below that level are silence; m
 
 REFERRED = re.compile(r"\+?[0-9]{1,20}", re.ASCII)
 TRANSFER_STATES = ("channel_progress", "channel_answered", "channel_unavailable", "channel_declined")
+# Where an account's recordings lie, below Asterisk's own folder of them.
+FOLDER = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]{0,63}", re.ASCII)
+RECORDED = "RecordingStarted", "RecordingFinished", "RecordingFailed"
+CAUSE_LENGTH = 100
 
 MEDIA = re.compile(r"sound:[0-9A-Za-z/._-]{1,500}", re.ASCII)
 
@@ -64,12 +71,17 @@ def decode(message: dict[str, Any], *, node: str) -> tuple[str, e.LegEvent] | No
         thing_id = (message.get("playback") or {}).get("id", "")
     elif message["type"] == "ChannelTransfer":
         thing_id = ((message.get("referred_by") or {}).get("source_channel") or {}).get("id", "")
+    elif message["type"] in RECORDED:
+        thing_id = (message.get("recording") or {}).get("name", "").rpartition("/")[2]
     else:
         thing_id = (message.get("peer" if message["type"] == "Dial" else "channel") or {}).get("id", "")
     owner = split(node, thing_id)
     if owner is None:
         return None
     call_id, name = owner
+    if copy := RECORDER.fullmatch(name):
+        told = _of_recorder(message, copy[1], int(copy[2]))
+        return None if told is None else (call_id, told)
     event = _of_snoop(message, name.removesuffix(SNOOP)) if name.endswith(SNOOP) else _event(message, name)
     return None if event is None else (call_id, event)
 
@@ -136,6 +148,25 @@ def _of_snoop(message: dict[str, Any], leg: str) -> e.LegEvent | None:
             return None
 
 
+def _of_recorder(message: dict[str, Any], leg: str, recording: int) -> e.RecorderEvent | None:
+    """What a copy that is recorded tells of its recording."""
+    at = timestamp(message["timestamp"])
+    match message["type"]:
+        case "StasisStart":
+            return e.Tapped(leg=leg, recording=recording, at=at)
+        case "RecordingStarted":
+            return e.RecordingBegan(leg=leg, recording=recording, at=at)
+        case "RecordingFinished":
+            return e.RecordingEnded(leg=leg, recording=recording, at=at)
+        case "RecordingFailed":
+            cause = str(message["recording"].get("cause") or "failed")[:CAUSE_LENGTH]
+            return e.RecordingFailed(leg=leg, recording=recording, at=at, cause=cause)
+        case "ChannelDestroyed":
+            return e.TapEnded(leg=leg, recording=recording, at=at)
+        case _:
+            return None
+
+
 def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
     """The operation that carries the command out."""
 
@@ -188,6 +219,22 @@ def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
             return _set(channel(snoop(leg)), {"TALK_DETECT(set)": TALK_DETECT})
         case c.StopSnoop(leg=leg):
             return "channels", "hangup", {"channelId": channel(snoop(leg)), "reason_code": "16"}
+        case c.Tap(leg=leg, recording=recording, both=both):
+            tapped: dict[str, object] = {"channelId": channel(leg), "snoopId": channel(recorder(leg, recording))}
+            return "channels", "snoopChannelWithId", {**tapped, "spy": "both" if both else "in", "app": app}
+        case c.Record(leg=leg, recording=recording, account_id=account_id):
+            name = channel(recorder(leg, recording))
+            # A name is not used twice: what is there under it stays.
+            written: dict[str, object] = {"channelId": name, "name": in_folder(account_id, name)}
+            return "channels", "record", {**written, "format": "wav", "ifExists": "fail"}
+        case c.PauseRecording(leg=leg, recording=recording, account_id=account_id):
+            name = in_folder(account_id, channel(recorder(leg, recording)))
+            return "recordings", "pause", {"recordingName": name}
+        case c.ResumeRecording(leg=leg, recording=recording, account_id=account_id):
+            name = in_folder(account_id, channel(recorder(leg, recording)))
+            return "recordings", "unpause", {"recordingName": name}
+        case c.StopTap(leg=leg, recording=recording):
+            return "channels", "hangup", {"channelId": channel(recorder(leg, recording)), "reason_code": "16"}
         case c.StopPlay(leg=leg, playback=playback):
             return "playbacks", "stop", {"playbackId": f"{channel(leg)}{PLAYBACK}{playback}"}
         case c.PlayToBridge(bridge=bridge, media=media, playback=playback):
@@ -248,6 +295,13 @@ def _create(command: c.CreateLeg, *, node: str, call_id: str, app: str) -> dict[
     if command.originator is not None:
         arguments["originator"] = leg_id(node, call_id, command.originator)
     return arguments
+
+
+def in_folder(account_id: str, name: str) -> str:
+    """The name of a recording as Asterisk is told it, within its account's folder; else `ValueError`."""
+    if not FOLDER.fullmatch(account_id):
+        raise ValueError("an account of that id has no folder")
+    return f"{account_id}/{name}"
 
 
 def playable(media: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from engine.core.callback import State
 from engine.core.campaign_asks import CampaignAsk, CreateCampaign, ListAsk, ReportAsk
 from engine.core.live_asks import LiveAsk
-from engine.core.request import CallRequest, Side
+from engine.core.recording_asks import RecordingAsk
+from engine.core.request import CallRequest, RecordingOption, Side
 from engine.core.speech import Manner, Part
 from engine.core.sticky import Sticky
 
@@ -92,6 +93,7 @@ class ChangeCallback:
     caller_id: str = ""
     wall: str = ""
     time_zone: str = ""
+    recording: RecordingOption | None = None  # None: as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ class DeleteAnnouncement:
 
 AnnouncementAsk = ListAnnouncements | PlayAnnouncement | UploadAnnouncement | FetchAnnouncement | DeleteAnnouncement
 CallAsk = StartCall | StartSpeech | CdrByRequestId | CdrsByDate | CdrStatistics | LiveCallStatistics
-Ask = CallAsk | CallbackAsk | AnnouncementAsk | ListAsk | CampaignAsk | ReportAsk | LiveAsk
+Ask = CallAsk | CallbackAsk | AnnouncementAsk | ListAsk | CampaignAsk | ReportAsk | LiveAsk | RecordingAsk
 Dialling = StartCall | StartSpeech | ScheduleCallback | CreateCampaign  # somebody is rung, now or later
 
 # Of the store's `announcements`: id, number, name, seconds, source (file, upload), uploaded_at.

@@ -8,15 +8,15 @@ from typing import Protocol
 
 from engine.core import commands as c
 from engine.core import events as e
-from engine.core import talk
+from engine.core import recording, talk
 from engine.core.ivr import Visit
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
-from engine.core.refused import ADD, HANGUP, OPEN, UNMUTE, refused
-from engine.core.request import CallRequest, Party, Side
+from engine.core.recording import Recording, What
+from engine.core.refused import CAUSE_NORMAL, HANGUP, once_more, refused
+from engine.core.request import CallRequest, Party, RecordingOption, Side
 from engine.core.third import Transfer
 
-CAUSE_NORMAL = 16
 CAUSE_NO_ANSWER = 19
 CAUSE_ELSEWHERE = 26  # on the wire: "Call completed elsewhere", so that no phone shows a missed call
 ASTERISK_RESTART = "asterisk_restart"
@@ -69,6 +69,8 @@ class Call:
     visit: Visit | None = None  # of the customer to the request's IVR
     connecting: str = ""  # which of the request's choices is the agent's party now
     transfer: Transfer | None = None  # the latest; it stays when it is over
+    recordings: list[Recording] = field(default_factory=list)
+    recorded: RecordingOption | None = None  # what is to be recorded now; None: what the request says
     pressed: set[tuple[str, float]] = field(default_factory=set)  # by whom and when, to know a key told twice
 
     # -- what a flow asks ------------------------------------------------------------------
@@ -121,6 +123,10 @@ class Call:
     def ended_at(self) -> float | None:
         """When the last leg ended, once the call is over."""
         return max((leg.ended_at or 0.0 for leg in self.legs.values()), default=self.now) if self.over else None
+
+    def can_record(self, what: What) -> str:
+        """Why its recording can not be started, stopped, paused or resumed now; "" where it can."""
+        return recording.reason_against(self, what)
 
     @property
     def newest(self) -> float:
@@ -209,15 +215,8 @@ class Call:
             case e.DeadlinePassed(name=name):
                 if self.deadlines.pop(name, None) is None:
                     return []
-                if name.startswith(HANGUP):
-                    return [c.Hangup(leg=name.removeprefix(HANGUP), cause=CAUSE_NORMAL)]
-                if name.startswith(UNMUTE):
-                    return [c.Unmute(leg=name.removeprefix(UNMUTE))]
-                if name == OPEN:
-                    return [c.OpenBridge(bridge=self.bridge)]
-                if name.startswith(ADD) and self.transfer is None:
-                    legs = [self.legs[each] for each in name.removeprefix(ADD).split(",")]
-                    return self.add_to_bridge(*(leg for leg in legs if leg.usable))
+                if (orders := once_more(self, name)) is not None:
+                    return orders
             case e.Refused(command=command, status=status):
                 return refused(self, command, status)
             case e.AgentsFree(side=side) if side not in self.seeking:
@@ -229,7 +228,7 @@ class Call:
         if self.releasing:
             again = isinstance(event, e.TakenBack) and self.bridge > 0
             return [c.CloseBridge(bridge=self.bridge)] if again else []
-        return self.flow.decide(self, event)
+        return [*self.flow.decide(self, event), *recording.follow(self, event)]
 
     def due(self, now: float) -> list[e.DeadlinePassed]:
         """The deadlines that have come, earliest first."""
@@ -315,5 +314,6 @@ class Call:
     def _end(self, leg: Leg, at: float) -> None:
         known = (leg.created_at, leg.dialed_at, leg.answered_at)
         leg.ended_at = max(at, *(time for time in known if time is not None), 0.0)
+        recording.leg_ended(self, leg, leg.ended_at)
         self.deadlines.pop(RING + leg.name, None)
         self.deadlines.pop(HANGUP + leg.name, None)

@@ -12,7 +12,7 @@ from engine.core.account import Account, Route
 from engine.core.call import Call
 from engine.core.flows import FLOWS
 from engine.core.refusal import InvalidRequest
-from engine.core.request import CallRequest, Limits, Party, Target, click2call
+from engine.core.request import CallRequest, Limits, Party, RecordingOption, Target, click2call
 
 KIND = "callback"
 AHEAD_SECONDS = 366 * 86400  # what is asked for later than that is a slip of the pen
@@ -43,6 +43,7 @@ class Callback:
     time_zone: str
     due_at: float
     requested_at: float
+    recording: RecordingOption = ""
     state: State = "scheduled"
     version: int = 1
     reason: str = ""
@@ -105,6 +106,7 @@ def request(callback: Callback, account: Account, *, routes: Sequence[Route], li
         routes=routes,
         limits=limits,
         kind=KIND,
+        recording=callback.recording,
     )
 
 

@@ -157,6 +157,46 @@ class StopSnoop(LegCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderCommand(LegCommand):
+    """An order about a recording of the leg, by its number within the call."""
+
+    recording: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tap(RecorderCommand):
+    """Make a copy of what the party says, and of what it hears if `both`, to be recorded; it ends with the leg."""
+
+    both: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(RecorderCommand):
+    """Write the copy into a file of that account's."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRecording(RecorderCommand):
+    """Write nothing for a while: what is said meanwhile is not in the file."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRecording(RecorderCommand):
+    """Write again."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopTap(RecorderCommand):
+    """End the copy, and with it the recording, whose file is whole then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlayToBridge(Command):
     """Play a sound to everybody in the bridge, who go on hearing each other."""
 

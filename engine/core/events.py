@@ -89,6 +89,52 @@ class Played(LegEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderEvent(LegEvent):
+    """A fact about a recording of the leg, by its number within the call."""
+
+    recording: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tapped(RecorderEvent):
+    """There is a copy of the leg, which may be recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingBegan(RecorderEvent):
+    """The copy is written into a file from now on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingEnded(RecorderEvent):
+    """Its file is whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFailed(RecorderEvent):
+    """Asterisk can not write it; `cause` is its word for why."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapEnded(RecorderEvent):
+    """There is no copy any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapMissing(RecorderEvent):
+    """Nobody listened for a while, and there is no copy now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingAsked(Event):
+    """Somebody asked for the call to be recorded from now on, or not any more, or not for a while."""
+
+    what: Literal["start", "stop", "pause", "resume"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(LegEvent):
     """The leg's channel is gone."""
 
@@ -179,13 +225,6 @@ class TransferSettled(Event):
     """Somebody decided what becomes of the transfer that is under way."""
 
     how: Literal["complete", "cancel", "swap"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingAsked(Event):
-    """Somebody asked for this of the call's recording."""
-
-    what: Literal["start", "stop", "pause", "resume"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

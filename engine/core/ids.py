@@ -4,6 +4,7 @@ import re
 
 CALLBACK = "c"  # what the ids of callbacks begin with, and no other call's
 SNOOP = ".amd"  # what the names of copies of what a party says end with
+RECORDER = re.compile(r"(.+)\.r([0-9]{1,4})", re.ASCII)  # names of copies that are recorded
 NODE = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
 
 
@@ -15,6 +16,11 @@ def leg_id(node: str, call_id: str, leg: str) -> str:
 def snoop(leg: str) -> str:
     """The name of the copy of what the leg's party says, beside the legs' own names."""
     return leg + SNOOP
+
+
+def recorder(leg: str, number: int) -> str:
+    """The name of a copy of the leg that is recorded, and of its recording."""
+    return f"{leg}.r{number}"
 
 
 def bridge_id(node: str, call_id: str, bridge: int) -> str:

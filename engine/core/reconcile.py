@@ -42,6 +42,11 @@ def reconcile(
             for leg in found
             if call.request.amd and snoop(leg.name) not in channel_states
         ),
+        *(
+            (e.Tapped if each.name in channel_states else e.TapMissing)(leg=each.leg, recording=each.number, at=at)
+            for each in call.recordings
+            if each.on and each.leg in channel_states
+        ),
         e.TakenBack(at=at, members=members),
     ]
 

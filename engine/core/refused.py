@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.core import commands as c
+from engine.core import recording
 from engine.core.amd import AMD, SNOOP
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ OPEN = "open"
 ADD = "add:"
 ARRANGE = "arrange"  # who is in the bridge during a transfer, and who hears what instead
 AGAIN_SECONDS = 1.0
+CAUSE_NORMAL = 16
 
 NO_BRIDGE = 404
 THERE = 409  # Asterisk's answer for a bridge it has already
@@ -58,6 +60,10 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
         case c.AddToBridge(legs=names) if status in GONE:  # one is gone, and none was put there
             call.members.difference_update(names)
             return []
+        case c.Tap() | c.Record():
+            return recording.refused(call, command, status)
+        case c.RecorderCommand():  # what they are for has ended, or is so already
+            return []
         case _ if status in GONE:  # the leg's end is on its way
             return []
         case c.Play() if status and _speaks(call) and call.still(command):
@@ -90,6 +96,20 @@ def _rearrange(call: "Call", command: c.Command, status: int) -> list[c.Command]
     if not call.releasing:
         call.deadlines[ARRANGE] = call.now + AGAIN_SECONDS
     return []
+
+
+def once_more(call: "Call", name: str) -> list[c.Command] | None:
+    """What is to be done again as that deadline has come; None where it is no deadline of this kind."""
+    if name.startswith(HANGUP):
+        return [c.Hangup(leg=name.removeprefix(HANGUP), cause=CAUSE_NORMAL)]
+    if name.startswith(UNMUTE):
+        return [c.Unmute(leg=name.removeprefix(UNMUTE))]
+    if name == OPEN:
+        return [c.OpenBridge(bridge=call.bridge)]
+    if name.startswith(ADD) and call.transfer is None:
+        legs = [call.legs[each] for each in name.removeprefix(ADD).split(",")]
+        return call.add_to_bridge(*(leg for leg in legs if leg.usable))
+    return None
 
 
 def _speaks(call: "Call") -> bool:

@@ -13,6 +13,7 @@ from engine.core.refusal import InvalidRequest, NotPermitted
 
 Side = Literal["agent", "customer", "third"]
 Strategy = Literal["one_by_one", "to_all"]
+RecordingOption = Literal["", "both", "agent", "customer"]  # whose talk is recorded
 # In place of a caller id: the CLI of whichever agent of the other party is on the line.
 AGENT_CLI = "AGENT_CLI"
 AROUND_SPEECH_SECONDS = 5  # what a restart or a slow Asterisk may add to each time it is played
@@ -120,6 +121,8 @@ class CallRequest:
     A campaign's attempt reaches the customer first, finds out by `amd` who answered, plays `speech`, if there is one,
     then leads through `ivr`, or else connects to the party of `choices` that `connect_to` names ("": to nobody). What
     an IVR transfers to is in `choices`, too.
+
+    `recording` says which of those who talk to each other are recorded; with `transcript` that is written down.
     """
 
     account_id: str
@@ -138,6 +141,8 @@ class CallRequest:
     ivr: Ivr | None = None
     choices: Mapping[str, Party] = field(default_factory=dict)
     connect_to: str = ""
+    recording: RecordingOption = ""
+    transcript: bool = False
 
     @property
     def parties(self) -> dict[Side, Party]:
@@ -174,6 +179,8 @@ def click2call(
     routes: Sequence[Route],
     limits: Limits,
     kind: str = "click2call",
+    recording: RecordingOption = "",
+    transcript: bool = False,
 ) -> CallRequest:
     """A checked request to ring the agent, then the customer. Raises `InvalidRequest` naming the parameter."""
     shown = _shown(account, caller_id)
@@ -186,6 +193,8 @@ def click2call(
         agent=_party("agent_number", agent, moment, limits),
         customer=_party("destination_number", customer, moment, limits),
         max_talk_seconds=limits.max_talk_seconds,
+        recording=recording or ("both" if transcript else ""),
+        transcript=transcript,
     )
 
 

@@ -19,6 +19,7 @@ from engine.core.ids import leg_id
 from engine.core.ivr import Choice, Ivr, Prompt, Step, Visit
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
+from engine.core.recording import Recording
 from engine.core.request import Alert, CallRequest, CampaignAttempt, Pair, Party, Speech, Target
 from engine.core.third import Transfer
 
@@ -41,6 +42,7 @@ CALL_FACTS = (
     "played_at",
     "heard_seconds",
     "connecting",
+    "recorded",
 )
 
 _leg_facts = attrgetter(*LEG_FACTS)
@@ -63,6 +65,7 @@ def call_row(call: Call, *, node: str) -> Row:
         permit=call.permit,
         visit=call.visit and asdict(call.visit),
         transfer=call.transfer and asdict(call.transfer),
+        recordings=[asdict(each) | {"name": leg_id(node, call.call_id, each.name)} for each in call.recordings],
         ended_at=call.ended_at,
     )
     return row
@@ -123,6 +126,7 @@ def restore(row: Mapping[str, Any], legs: Iterable[Mapping[str, Any]], *, flow: 
     if transfer:
         kept = {"party": party(transfer["party"]), "left": tuple(transfer["left"])}
         call.transfer = Transfer(**{**transfer, **kept})
+    call.recordings = [_recording(each) for each in row["recordings"] or ()]
     if call.connecting:
         call.connect(call.connecting)
     call.members = set(row["members"])
@@ -155,6 +159,10 @@ def request(kept: Mapping[str, Any]) -> CallRequest:
             "choices": {name: party(choice) for name, choice in kept.get("choices", {}).items()},
         }
     )
+
+
+def _recording(kept: Mapping[str, Any]) -> Recording:
+    return Recording(**{name: value for name, value in kept.items() if name != "name"})
 
 
 def party(kept: Mapping[str, Any]) -> Party:

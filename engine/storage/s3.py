@@ -1,7 +1,8 @@
-"""Files to be imported in a bucket of S3, or of any service that speaks its language, by boto3."""
+"""Files in a bucket of S3, or of any service that speaks its language, by boto3: read, and put there."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from engine.errors import NotFound, StorageAway
@@ -22,12 +23,28 @@ class Bucket:
     @contextmanager
     def open(self, account_id: str, key: str) -> Iterator[Opened]:
         """See `Storage.open`. Nothing boto3 raises goes any further: it may quote what is in the file."""
-        path = "/".join(names(account_id, key))
+        path = self.path(account_id, key)
         with _told():
-            found = self._client().get_object(Bucket=self._place.bucket, Key=self._place.prefix + path)
+            found = self._client().get_object(Bucket=self._place.bucket, Key=path)
             size = int(found.get("ContentLength", ""))  # a service that does not say it can be cut short unnoticed
         with closing(found["Body"]) as body:
             yield Opened(size, whole(_pieces(body), size))
+
+    def put(self, account_id: str, key: str, file: Path, *, content_type: str) -> None:
+        """Put the file under the account's key. Raises `StorageAway`, `OSError` where the file can not be read."""
+        with file.open("rb") as opened, _told():
+            self._client().put_object(
+                Bucket=self._place.bucket, Key=self.path(account_id, key), Body=opened, ContentType=content_type
+            )
+
+    def delete(self, account_id: str, key: str) -> None:
+        """Delete it, if it is there. Raises `StorageAway`."""
+        with _told():
+            self._client().delete_object(Bucket=self._place.bucket, Key=self.path(account_id, key))
+
+    def path(self, account_id: str, key: str) -> str:
+        """Where the bucket has an account's file of that key. Raises `InvalidRequest`."""
+        return self._place.prefix + "/".join(names(account_id, key))
 
     def _client(self) -> Any:
         import boto3

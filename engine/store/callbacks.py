@@ -59,7 +59,7 @@ class Callbacks:
         """Keep it so, if it is scheduled and was not changed since it was read."""
         c = callback
         where = c.account_id, c.request_id, c.version
-        told = c.agent_number, c.customer_number, c.caller_id, c.wall, c.time_zone, c.due_at
+        told = c.agent_number, c.customer_number, c.caller_id, c.wall, c.time_zone, c.due_at, c.recording
         return bool(await self._named("change_callback", *where, *told))
 
     async def delete(self, account_id: str, request_id: str, *, now: float) -> bool:

@@ -16,6 +16,7 @@ from engine.store.leads import Leads
 from engine.store.lists import Lists
 from engine.store.live import LiveCalls
 from engine.store.queries import QUERIES
+from engine.store.recordings import Recordings
 from engine.store.reports import Reports
 from engine.store.spool import Spool
 from engine.store.writer import Writer
@@ -48,6 +49,7 @@ class Store:
         self.reports = Reports(self._named, self._long, self._cdrs)
         self.campaigns = Campaigns(self._named, self._long)
         self.live = LiveCalls(self._named, self._with_legs, node=node)
+        self.recordings = Recordings(self._named, node=node)
         self._long_reads = asyncio.Semaphore(LONG_AT_ONCE)
 
     @classmethod
@@ -250,7 +252,8 @@ class Store:
 
     async def _cdrs(self, cdrs: list[Row]) -> list[Row]:
         legs = await self._legs(row["request_id"] for row in cdrs)
-        return [{**row, "legs": legs[row["request_id"]]} for row in cdrs]
+        recordings = await self.recordings.of_calls(row["request_id"] for row in cdrs)
+        return [{**row, "legs": legs[row["request_id"]], "recordings": recordings[row["request_id"]]} for row in cdrs]
 
     async def _legs(self, call_ids: Iterable[str]) -> dict[str, list[Row]]:
         legs: dict[str, list[Row]] = {call_id: [] for call_id in call_ids}

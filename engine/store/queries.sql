@@ -13,7 +13,8 @@ WITH asked AS (
         members = excluded.members, digits = excluded.digits, deadlines = excluded.deadlines,
         permit = excluded.permit, seeking = excluded.seeking, sought_since = excluded.sought_since, gave_up = excluded.gave_up, hears = excluded.hears,
         plays = excluded.plays, played_at = excluded.played_at, heard_seconds = excluded.heard_seconds,
-        connecting = excluded.connecting, visit = excluded.visit, transfer = excluded.transfer
+        connecting = excluded.connecting, visit = excluded.visit, transfer = excluded.transfer,
+        recordings = excluded.recordings, recorded = excluded.recorded
         WHERE known.account_id = excluded.account_id AND known.requested_at = excluded.requested_at
     RETURNING call_id
 ), new_legs AS (
@@ -26,6 +27,20 @@ WITH asked AS (
         hangup_at = excluded.hangup_at, hangup_reason = excluded.hangup_reason, disposition = excluded.disposition,
         reason = excluded.reason, ended_by = excluded.ended_by, amd_status = excluded.amd_status,
         amd_reason = excluded.amd_reason, amd_at = excluded.amd_at
+), new_recordings AS (
+    INSERT INTO recordings AS known (name, account_id, node, call_id, leg, side, transcript, asked_at, started_at,
+        ended_at, state, reason)
+    SELECT recorded.name, account_id, node, call_id, leg, side, coalesce((request->>'transcript')::boolean, false),
+        to_timestamp(recorded.asked_at), to_timestamp(recorded.started_at), to_timestamp(recorded.ended_at),
+        CASE WHEN paused THEN 'paused' ELSE 'recording' END, failed
+    FROM asked JOIN new_calls USING (call_id) CROSS JOIN jsonb_to_recordset(asked.recordings) AS recorded (
+        name text, leg text, side text, asked_at double precision, started_at double precision,
+        ended_at double precision, paused boolean, failed text
+    ) ORDER BY recorded.name
+    ON CONFLICT (name) DO UPDATE SET
+        started_at = excluded.started_at, ended_at = excluded.ended_at, state = excluded.state,
+        reason = excluded.reason
+        WHERE known.settled_at IS NULL  -- what its file has shown since stays
 ), new_cdrs AS (
     INSERT INTO cdrs (request_id, account_id, node, kind, agent_number, customer_number, dialed_number, caller_id,
         disposition, reason, ended_by, call_date, created_at, answered_at, ended_at, billsec, duration, channel, digits,
@@ -418,7 +433,7 @@ WITH counted AS (
 ), asked AS (
     SELECT asked.* FROM counted, jsonb_to_record($1) AS asked (
         request_id text, account_id text, agent_number text, customer_number text, caller_id text, wall text,
-        time_zone text, due_at timestamptz, requested_at timestamptz
+        time_zone text, due_at timestamptz, requested_at timestamptz, recording text
     )
     WHERE NOT is_full AND NOT EXISTS (SELECT FROM callbacks AS known WHERE known.request_id = asked.request_id)
         AND NOT EXISTS (SELECT FROM calls WHERE call_id = asked.request_id)
@@ -435,9 +450,9 @@ WITH counted AS (
     RETURNING call_id
 ), made AS (
     INSERT INTO callbacks (request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at,
-        requested_at, state, version, reason)
+        requested_at, recording, state, version, reason)
     SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at,
-        'scheduled', 1, ''
+        recording, 'scheduled', 1, ''
     FROM asked WHERE $2 = '[]' OR EXISTS (SELECT FROM new_keys)
     RETURNING request_id
 )
@@ -445,14 +460,14 @@ SELECT is_full, EXISTS (SELECT FROM made) AS is_made FROM counted
 
 -- name: callback
 -- One callback of one account.
-SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at, state,
-    version, reason, settled_at
+SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at,
+    recording, state, version, reason, settled_at
 FROM callbacks WHERE account_id = $1 AND request_id = $2
 
 -- name: callbacks
 -- An account's callbacks, the newest first, in one state where one is given, from behind one where that is given.
-SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at, state,
-    version, reason, settled_at
+SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at,
+    recording, state, version, reason, settled_at
 FROM callbacks
 WHERE account_id = $1 AND ($2 = '' OR state = $2) AND ($3 = '' OR (requested_at, request_id) < (
     SELECT requested_at, request_id FROM callbacks WHERE account_id = $1 AND request_id = $3
@@ -461,15 +476,15 @@ ORDER BY requested_at DESC, request_id DESC LIMIT $4
 
 -- name: all_callbacks
 -- Every account's callbacks that are scheduled, the next one first: for the operator.
-SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at, state,
-    version, reason, settled_at
+SELECT request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at, requested_at,
+    recording, state, version, reason, settled_at
 FROM callbacks WHERE state = 'scheduled' ORDER BY due_at, request_id LIMIT $1
 
 -- name: change_callback
 -- Change a callback that is scheduled and still as it was read. One that is being fired is waited for. Whoever had
 -- claimed it has to look again.
 UPDATE callbacks SET agent_number = $4, customer_number = $5, caller_id = $6, wall = $7, time_zone = $8,
-    due_at = to_timestamp($9), version = version + 1, claimed_until = 'epoch'
+    due_at = to_timestamp($9), recording = $10, version = version + 1, claimed_until = 'epoch'
 WHERE account_id = $1 AND request_id = $2 AND version = $3 AND state = 'scheduled'
 RETURNING request_id
 
@@ -496,7 +511,7 @@ WITH due AS (
 UPDATE callbacks SET claimed_until = now() + make_interval(secs => $4) FROM due
 WHERE callbacks.request_id = due.request_id
 RETURNING callbacks.request_id, account_id, agent_number, customer_number, caller_id, wall, time_zone, due_at,
-    requested_at, state, version, reason, settled_at
+    requested_at, recording, state, version, reason, settled_at
 
 -- name: put_off_callbacks
 -- Leave callbacks alone for so many seconds each, but for those changed since they were read. What another node is at

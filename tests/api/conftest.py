@@ -22,7 +22,9 @@ from engine.api.app import build
 from engine.api.dialects import DIALECTS
 from engine.api.door import Door
 from engine.api.importer import Importer
+from engine.api.links import Links
 from engine.api.lockout import Lockout
+from engine.api.recordings import Library
 from engine.core.call import Call
 from engine.core.flows import FLOWS
 from engine.core.order import Asked
@@ -34,6 +36,7 @@ from engine.gate import Gate
 from engine.main import LINE_BYTES
 from engine.media.shelf import Shelf
 from engine.media.speeches import Speeches
+from engine.media.tapes import Tapes
 from engine.storage.place import Place
 from engine.store.postgres import Store
 from tests.store.conftest import database_url, store
@@ -59,6 +62,7 @@ __all__ = [
 Client = TestClient[Any, Any]
 LOCKOUT_PER_MINUTE = 100
 PROXY = "127.0.0.9"
+LINK_KEY = b"the key of links"
 USER_IDS = {"account_1": "101", "account_2": "102", "elsewhere": "103"}
 ROUTE = {
     "kind": "route",
@@ -232,6 +236,11 @@ def importer(database_url: str, tmp_path: Path) -> Importer:
     return Importer(database_url=database_url, place=Place(folder=tmp_path / "imports"))
 
 
+def library_of(folder: Path) -> Library:
+    """Recordings that lie in that folder, and texts that are made of them."""
+    return Library(tapes=Tapes(folder), links=Links(key=LINK_KEY, seconds=600), transcribes=True)
+
+
 @pytest.fixture
 def clock() -> ClockDouble:
     """The clock of the lock-out."""
@@ -247,6 +256,7 @@ def application(
     studio: Any = None,
     speeches: Path = Path("/nonexistent"),
     importer: Importer | None = None,
+    library: Library | None = None,
 ) -> web.Application:
     """The application as it is served."""
     api = Api(
@@ -259,6 +269,7 @@ def application(
         studio=studio or StudioDouble(),
         speeches=Speeches(speeches),
         importer=importer or Importer(database_url="", place=Place(folder=Path("/nonexistent"))),
+        library=library or library_of(Path("/nonexistent")),
     )
     return build(api, DIALECTS)
 
@@ -288,7 +299,16 @@ async def client(
         lockout=Lockout(LOCKOUT_PER_MINUTE, clock),
         trusted_proxies=(ip_network(PROXY),),
     )
-    app = application(store, switch, door, shelf, studio=studio, speeches=tmp_path / "speeches", importer=importer)
+    app = application(
+        store,
+        switch,
+        door,
+        shelf,
+        studio=studio,
+        speeches=tmp_path / "speeches",
+        importer=importer,
+        library=library_of(tmp_path / "recordings"),
+    )
     headers = {"account": "account_1", "auth": "secret of account_1"}
     async with TestClient(LongLines(app), headers=headers) as client:
         yield client

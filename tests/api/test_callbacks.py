@@ -94,6 +94,7 @@ async def test_a_callback_is_made_and_its_utc_time_told(client: Client) -> None:
         "agent_number": "919910000101",
         "destination_number": "919910000202",
         "caller_id": "15168148111",
+        "recording_option": "off",
         "settled_at": None,
         "reason": None,
     }
@@ -127,7 +128,6 @@ async def test_a_gap_and_an_overlap_are_resolved_as_promised(client: Client) -> 
         ({"destination_number": None}, "destination_number is required"),
         ({"destination_number": "+18764567890"}, "destination_number: "),
         ({"caller_id": "919910099998"}, "caller_id: this account does not own this caller id"),
-        ({"recording_option": "on"}, "recording_option: only off is available yet"),
         ({"recording_option": "yes"}, "recording_option must be one of both, agent, customer, on, off"),
         ({"time_zone": ""}, "time_zone is required"),
         ({"time_zone": None}, "time_zone is required"),
@@ -223,8 +223,8 @@ async def test_a_zone_alone_moves_the_time_and_none_is_the_one_it_has(client: Cl
         ({"agent_number": "12"}, "agent_number: only digits"),
         ({"destination_number": "911"}, "destination_number: "),
         ({"caller_id": "919910099998"}, "caller_id: this account does not own this caller id"),
-        ({"recording_option": "on"}, "recording_option: only off is available yet"),
         ({"request_id": ""}, "request_id is required"),
+        ({"recording_option": "yes"}, "recording_option must be one of both, agent, customer, on, off"),
         ({"request_id": "'; --"}, "request_id is not valid"),
     ],
 )
@@ -234,6 +234,15 @@ async def test_a_change_that_is_wrong_changes_nothing(client: Client, change: di
     status, answer = await asked(client, "PATCH", json={"request_id": request_id, **change})
     assert (status, answer["response"]["message"].startswith(message)) == (400, True), answer
     assert await shown(client, request_id) == before
+
+
+async def test_who_is_recorded_is_kept_changed_and_shown(client: Client) -> None:
+    """ "recording_option | String | Possible values: on, off" """
+    request_id = await made(client, recording_option="on")
+    assert (await shown(client, request_id))["recording_option"] == "both"
+    for change, then in (({"agent_number": "919910000103"}, "both"), ({"recording_option": "off"}, "off")):
+        status, _ = await asked(client, "PATCH", json={"request_id": request_id, **change})
+        assert (status, (await shown(client, request_id))["recording_option"]) == (200, then)
 
 
 async def test_a_deleted_one_is_deleted_once(client: Client) -> None:

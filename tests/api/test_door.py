@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ from tests.core.test_callback import callback_of
 from tests.core.test_progress import campaign_of
 from tests.dialects.sarv_document import MESSAGES
 from tests.media.files import sound
+from tests.services.test_recordings import over, talking
 from tests.store.rows import CAMPAIGN_ID, campaign, cdr, contact, insert, unanswered, unique_id
 from tests.store.test_campaigns import lists
 from tests.store.test_store import ended, new_call, written
@@ -208,6 +210,8 @@ MACHINE_CODES = {
     "date_end": "20230720000000",
 }
 OF_CAMPAIGN = Rule({"campaign_id": CAMPAIGN_ID}, another=404, tells=True)
+TAPED_ID = "7362de4f05"  # account_1's only call that was recorded
+TAPED = f"n1-{TAPED_ID}.b1.r1"
 PLAYED = "/v1/announcements/1610448604_87.wav"
 
 # Everybody's, without an account: nothing else is.
@@ -276,6 +280,9 @@ CLOSED_ROUTES = {
     ("GET", "/v1/campaigns/{campaign_id}/poll"): Rule(
         None, path=f"/v1/campaigns/{CAMPAIGN_ID}/poll", another=404, tells=True
     ),
+    ("GET", "/v1/recordings"): Rule(None, tells=True),
+    ("GET", "/v1/recordings/{name}"): Rule(None, path=f"/v1/recordings/{TAPED}", another=404, tells=True),
+    ("GET", "/v1/transcripts/{request_id}"): Rule(None, path=f"/v1/transcripts/{TAPED_ID}", another=404, tells=True),
     ("POST", "/v1/announcements"): Rule(None, file=sound("mp3"), own=201, another=201, new=True),
     ("GET", "/v1/announcements"): Rule(None, tells=True),
     ("GET", "/v1/announcements/{name}"): Rule(None, path=PLAYED, another=404, tells=True),
@@ -308,10 +315,14 @@ async def ask(client: Client, route: tuple[str, str], **more: Any) -> tuple[int,
 
 
 @pytest_asyncio.fixture(loop_scope="function", autouse=True)
-async def call_of_account_1(store: Store, importer: Importer, database_url: str) -> None:
+async def call_of_account_1(store: Store, importer: Importer, database_url: str, tmp_path: Path) -> None:
     """A call, a callback, lists, a file, a campaign: for one account to see only; and what is applied is kept."""
     await store.apply(applied())
     await written(store, ended(new_call()))
+    await written(store, over(talking(transcript=True, call_id=TAPED_ID)))
+    await store.recordings.settle(TAPED, state="finished", reason="", seconds=1.0, size=16044)
+    (tmp_path / "recordings/account_1").mkdir(parents=True)
+    (tmp_path / f"recordings/account_1/{TAPED}.wav").write_bytes(b"RIFF")
     await store.callbacks.schedule(callback_of(CALLBACK_ID))
     await store.lists.create("account_1", "contacts", "list", list_id=LIST_ID)
     await store.lists.create("account_1", "dnd", "list", list_id=DND_ID)
@@ -416,7 +427,7 @@ async def test_no_route_shows_an_account_what_is_anothers(client: Client, route:
     status, text = await ask(client, route, **rule.of("account_2"))
     assert status == rule.another
     before, text = (each.replace(unique_id(1), "what was asked for") for each in (before, text))
-    for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, CAMPAIGN_ID, "919910000101", "account_1"):
+    for of_account_1 in (REQUEST_ID, CALLBACK_ID, LIST_ID, DND_ID, CAMPAIGN_ID, TAPED_ID, "919910000101", "account_1"):
         assert of_account_1 not in text
     assert (text != before) == (rule.tells or rule.new)
 

@@ -161,6 +161,11 @@ def test_a_leg_is_created_with_its_id_caller_id_and_dead_man() -> None:
         c.RemoveFromBridge(leg="a1", bridge=1),
         c.TransferProgress(leg="a1", state="channel_answered"),
         c.CloseBridge(bridge=1),
+        c.Tap(leg="b1", recording=1, both=True),
+        c.Record(leg="b1", recording=1, account_id="account_1"),
+        c.PauseRecording(leg="b1", recording=1, account_id="account_1"),
+        c.ResumeRecording(leg="b1", recording=1, account_id="account_1"),
+        c.StopTap(leg="b1", recording=1),
     ],
 )
 def test_each_command_is_an_operation_with_parameters_that_asterisk_knows(command: c.Command) -> None:
@@ -169,11 +174,69 @@ def test_each_command_is_an_operation_with_parameters_that_asterisk_knows(comman
     assert "n1-57362de4f0." in prepared.uri
 
 
+RECORDING = {"name": "account_1/n1-57362de4f0.b1.r12", "format": "wav", "state": "done", "cause": "disk"}
+COPY = CHANNEL | {"id": "n1-57362de4f0.b1.r12"}
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        ({"type": "StasisStart", "channel": COPY, "args": []}, e.Tapped(leg="b1", recording=12, at=EPOCH)),
+        ({"type": "RecordingStarted", "recording": RECORDING}, e.RecordingBegan(leg="b1", recording=12, at=EPOCH)),
+        ({"type": "RecordingFinished", "recording": RECORDING}, e.RecordingEnded(leg="b1", recording=12, at=EPOCH)),
+        (
+            {"type": "RecordingFailed", "recording": RECORDING},
+            e.RecordingFailed(leg="b1", recording=12, at=EPOCH, cause="disk"),
+        ),
+        ({"type": "ChannelDestroyed", "cause": 16, "channel": COPY}, e.TapEnded(leg="b1", recording=12, at=EPOCH)),
+    ],
+)
+def test_what_asterisk_says_of_a_recording(message: dict[str, Any], event: e.Event) -> None:
+    assert decode({"timestamp": AT, **message}, node="n1") == ("57362de4f0", event)
+
+
+@pytest.mark.parametrize("name", ["", "x", "account_1/x", "n2-57362de4f0.b1.r1", "../n1-1.b1.rx", "a/n1-1.b1.r99999"])
+def test_what_somebody_else_records_is_left_alone(name: str) -> None:
+    assert decode({"timestamp": AT, "type": "RecordingFinished", "recording": {"name": name}}, node="n1") is None
+
+
+def test_both_sides_are_what_a_leg_says_and_hears_and_one_is_what_it_says() -> None:
+    for both, spy in ((True, "both"), (False, "in")):
+        tap = c.Tap(leg="b1", recording=1, both=both)
+        _, _, arguments = encode(tap, node="n1", call_id="57362de4f0", app="legwork-n1")
+        assert (arguments["spy"], arguments["snoopId"]) == (spy, "n1-57362de4f0.b1.r1")
+
+
+def test_a_recording_lies_in_its_account_s_folder_under_our_own_id() -> None:
+    command = c.Record(leg="b1", recording=1, account_id="account_1")
+    assert encode(command, node="n1", call_id="57362de4f0", app="legwork-n1") == (
+        "channels",
+        "record",
+        {
+            "channelId": "n1-57362de4f0.b1.r1",
+            "name": "account_1/n1-57362de4f0.b1.r1",
+            "format": "wav",
+            "ifExists": "fail",
+        },
+    )
+
+
+@pytest.mark.parametrize("account_id", ["..", ".", "", "a/b", "../account_2", "a\n", "ä", "/etc"])
+def test_nothing_is_recorded_outside_of_an_account_s_folder(account_id: str) -> None:
+    with pytest.raises(ValueError, match="no folder"):
+        encode(
+            c.Record(leg="b1", recording=1, account_id=account_id), node="n1", call_id="57362de4f0", app="legwork-n1"
+        )
+
+
 # What reaches Asterisk through `encode`, and no more: none of these sets a variable, but for create.
 NICKNAMES = {
     ("channels", "create"),
     ("channels", "dial"),
     ("channels", "hangup"),
+    ("channels", "record"),
+    ("recordings", "pause"),
+    ("recordings", "unpause"),
     ("channels", "mute"),
     ("channels", "unmute"),
     ("channels", "ring"),
@@ -222,11 +285,15 @@ def test_another_variable_is_refused(name: str) -> None:
         variables({"TIMEOUT(absolute)": "1", name: "1"})
 
 
+ABSTRACT = (c.Command, c.LegCommand, c.RecorderCommand)
+
+
 def test_no_command_is_sent_that_could_set_another_variable() -> None:
     sent = set()
     for kind in vars(c).values():
-        if isinstance(kind, type) and issubclass(kind, c.Command) and kind not in (c.Command, c.LegCommand):
+        if isinstance(kind, type) and issubclass(kind, c.Command) and kind not in ABSTRACT:
             sample = {"leg": "a1", "legs": ("a1",), "bridge": 1, "cause": 16, "ring_seconds": 1, "life_seconds": 1}
+            sample |= {"recording": 1, "both": True}
             sample |= {"playback": 1, "times": 2, "targets": (0,), "every": False, "since": 0.0, "seconds": 60}
             texts: dict[str, object] = {
                 "media": "sound:beep",

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Literal
 
@@ -10,9 +11,10 @@ import orjson
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.call import Call
-from engine.core.ids import snoop
+from engine.core.ids import recorder, snoop
 from engine.core.permit import Verdict
 from engine.core.reconcile import reconcile
+from engine.core.recording import What
 from engine.core.refused import ADD, ARRANGE, OPEN
 from engine.core.request import Party
 from engine.core.rows import call_row, leg_rows, restore
@@ -20,6 +22,7 @@ from engine.core.transfer import RELEASE, on_the_line, under_way
 
 STEPS = 2000
 HOWS: tuple[Literal["complete", "cancel", "swap"], ...] = ("complete", "cancel", "swap", "swap")
+ASKS: tuple[What, ...] = ("start", "stop", "pause", "resume")
 STOPPED = Verdict(False, "stopped", "dialling is stopped for every account")
 VERDICTS = (
     *(("HUMAN", "HUMAN-720-700"), ("MACHINE", "LONGGREETING-2500-2500"), ("MACHINE", "INITIALSILENCE-3000-3000")),
@@ -31,7 +34,14 @@ CAUSES = ((17, 486), (34, 503), (1, 404), (21, 603), (19, 480), (38, 500), (16, 
 class Life:
     """One random life of a call: the exchange, the parties, the worker that carries commands out, crashes."""
 
-    def __init__(self, call: Call, random: Random, third: Callable[[Random], Party] | None = None) -> None:
+    def __init__(
+        self,
+        call: Call,
+        random: Random,
+        third: Callable[[Random], Party] | None = None,
+        *,
+        patient: bool = False,
+    ) -> None:
         self.call = call
         self.third = third
         self.inside: set[str] = set()  # the bridge
@@ -39,6 +49,7 @@ class Life:
         self.phases: set[str] = set()  # of transfers
         self.talkative = random.random() < 0.3  # nobody is in a hurry to hang up
         self.random = random
+        self.patient = patient  # parties answer, and talk for a while
         self.now = 100.0
         self.channels: dict[str, str] = {}
         self.bridges: set[int] = set()
@@ -51,6 +62,10 @@ class Life:
         self.played: set[tuple[str, int]] = set()
         self.snoops: set[str] = set()  # whose party is listened to
         self.snooped: set[str] = set()
+        self.taps: set[tuple[str, int]] = set()  # copies that are recorded, or are to be
+        self.tapped: set[tuple[str, int]] = set()
+        self.recorded: set[tuple[str, int]] = set()  # they have a file of their name
+        self.steadily = True  # nobody has asked for anything about the recording
         self._save()
 
     def run(self) -> None:
@@ -65,6 +80,8 @@ class Life:
             acts += [self._cancel] * (self.random.random() < 0.005)
             if self.third and self.call.bridged_at and not self.call.releasing:
                 acts += [self._transfer] * (self.random.random() < (0.5 if self.call.transfer is None else 0.2))
+            acts += [self._record] * (self.random.random() < (0.1 if self.patient else 0.02))
+            acts += [self._tell_of_tap] * (bool(self.taps) and self.random.random() < 0.05)
             if not acts:
                 break
             self.random.choice(acts)()
@@ -94,7 +111,9 @@ class Life:
             if leg in self.snoops and self.random.random() < 0.5:
                 act = self.random.choice(("verdict", "verdict", "talk", "fall silent", "lose"))
         else:
-            act = self.random.choice(("ring", "progress", "answer", "end"))
+            act = self.random.choice(("ring", "progress", "answer", *["answer" if self.patient else "end"]))
+        if act == "end" and self.patient and self.random.random() < 0.9:
+            return
         if act == "end" and self._stays():
             act = "press" if state == "Up" else "answer"
         if act == "ring":
@@ -183,13 +202,34 @@ class Life:
 
     def _deadline(self) -> None:
         assert self.call.deadline is not None
-        if self.random.random() < 0.2 and not self._stays():
+        if self.random.random() < (0.01 if self.patient else 0.2) and not self._stays():
             self.now = max(self.now, self.call.deadline)
         for event in self.call.due(self.now):
             self._note(event)
 
     def _cancel(self) -> None:
         self._note(e.Cancelled(at=self.now))
+
+    def _record(self) -> None:
+        """Somebody asks for something about the recording; what can be done is done."""
+        what = self.random.choice(ASKS)
+        before, can = [replace(each) for each in self.call.recordings], not self.call.can_record(what)
+        self.steadily = False
+        self._note(e.RecordingAsked(at=self.now, what=what))
+        assert (self.call.recordings != before) == can, "what was answered is what is done"
+
+    def _tell_of_tap(self) -> None:
+        """A recording fails, or its copy ends, by itself."""
+        leg, number = tap = self.random.choice(sorted(self.taps))
+        if self.random.random() < 0.5:
+            self._tell(e.RecordingFailed(leg=leg, recording=number, at=self.now, cause="disk full"))
+        else:
+            self._end_tap(tap)
+
+    def _end_tap(self, tap: tuple[str, int]) -> None:
+        self.taps.discard(tap)
+        for told in (e.RecordingEnded, e.TapEnded):
+            self._tell(told(leg=tap[0], recording=tap[1], at=self.now))
 
     def _save(self) -> None:
         rows = call_row(self.call, node="n1"), leg_rows(self.call, node="n1")
@@ -206,7 +246,7 @@ class Life:
         self.events.clear()
         row, legs = self.saved
         self.call = restore(row, legs, flow=self.call.flow, now=self.now)
-        there = self.channels | {snoop(leg): "Up" for leg in self.snoops}
+        there = self.channels | {snoop(leg): "Up" for leg in self.snoops} | {recorder(*tap): "Up" for tap in self.taps}
         members = frozenset(self.inside)
         for event in reconcile(self.call, there, at=self.now, seen_at=self.now, members=members):
             self._note(event)
@@ -289,6 +329,24 @@ class Life:
                 self._note(e.Refused(at=self.now, command=command, status=404))
             case c.StopSnoop(leg=leg) if leg in self.snoops:
                 self._end_snoop(leg)
+            case c.Tap(leg=leg, recording=number):
+                assert (leg, number) not in self.tapped, "no id is used twice"
+                self.tapped.add((leg, number))
+                if self.random.random() < 0.1:
+                    self._note(e.Refused(at=self.now, command=command, status=500))
+                else:
+                    self.taps.add((leg, number))
+                    self._tell(e.Tapped(leg=leg, recording=number, at=self.now))
+            case c.RecorderCommand(leg=leg, recording=number) if (leg, number) not in self.taps:
+                self._note(e.Refused(at=self.now, command=command, status=404))
+            case c.Record(leg=leg, recording=number):
+                if (leg, number) in self.recorded:
+                    self._note(e.Refused(at=self.now, command=command, status=409))
+                else:
+                    self.recorded.add((leg, number))
+                    self._tell(e.RecordingBegan(leg=leg, recording=number, at=self.now))
+            case c.StopTap(leg=leg, recording=number):
+                self._end_tap((leg, number))
             case c.Mute(leg=leg):
                 self.muted.add(leg)
             case c.Unmute(leg=leg):
@@ -320,6 +378,8 @@ class Life:
         self.sounds.pop(leg, None)
         if leg in self.snoops:
             self._end_snoop(leg)
+        for tap in [each for each in self.taps if each[0] == leg]:
+            self._end_tap(tap)
         self._tell(e.Ended(leg=leg, at=self.now, cause=cause, sip_code=sip_code))
 
     def _tell(self, event: e.Event) -> None:

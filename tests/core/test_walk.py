@@ -1,6 +1,7 @@
 """Random lives of a call: whatever happens, in whatever order, it ends whole."""
 
 import os
+from collections import Counter
 from dataclasses import replace
 from random import Random
 
@@ -32,6 +33,7 @@ def request(random: Random) -> CallRequest:
         ),
         pair=random.choice((None, Pair(number="919910000202", seconds=60))),
         max_talk_seconds=random.choice((10, 7200)),
+        recording=random.choice(("", "both", "agent", "customer")),
     )
 
 
@@ -122,6 +124,11 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
         assert life.channels == {}, where
         assert life.bridges == set(), where
         assert life.snoops == set(), where
+        assert life.taps == set(), where
+        for each in call.recordings:
+            assert each.ended_at is not None, where
+            assert call.bridged_at is not None, where
+            assert each.asked_at <= each.ended_at, where
         assert call.deadlines == {}, where
         record = cdr(call, node="n1")
         if call.request.speech is not None:
@@ -159,3 +166,34 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
     assert asked > LIVES / 200
     assert met > LIVES / 500
     assert verdicts == {None, "human", "machine", "silence", "unsure"}
+
+
+@pytest.mark.timeout(60 + LIVES / 100)
+def test_no_talk_is_recorded_but_as_it_was_asked_for_and_none_goes_on_alone() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(LIVES // 5):
+        random = Random(f"talk {seed}")  # a life of its own
+        asked = replace(request_of(), recording=random.choice(("", "both", "agent", "customer")))
+        life = Life(call_of(asked), random, patient=True)
+        life.run()
+        call, where = life.call, f"seed {seed}"
+        assert (call.over, life.taps, call.deadlines) == (True, set(), {}), where
+        for place, each in enumerate(call.recordings):
+            assert each.ended_at is not None, where
+            assert each.asked_at <= each.ended_at, where
+            before = call.recordings[place - 1].ended_at if place else 0.0
+            assert before is not None, where
+            assert each.asked_at >= before, f"{where}: two at once"
+            side = call.legs[each.leg].side
+            assert each.side in (side, "both"), where
+            assert call.legs[each.leg].answered_at is not None, where
+            seen[each.side] += 1
+        steady = call.bridged_at is not None and life.steadily
+        assert not steady or bool(call.recordings) == bool(asked.recording), where
+        seen["begun"] += any(each.started_at is not None for each in call.recordings)
+        seen["again"] += len(call.recordings) > 1
+        seen["failed"] += any(each.failed for each in call.recordings)
+        seen["paused"] += any(each.paused for each in call.recordings)
+        seen["steady"] += steady and bool(asked.recording)
+    named = ("both", "agent", "customer", "begun", "again", "failed", "paused", "steady")
+    assert min(seen[each] for each in named) > LIVES / 2000, seen

@@ -108,8 +108,10 @@ def test_click2call_replies_as_the_document_shows() -> None:
         ({"caller_id": "919910099999"}, "caller_id: this account does not own this caller id"),
         ({"destination_number": "15168148112"}, "destination_number: no route leads to this number"),
         ({"recording_option": "sometimes"}, "recording_option must be one of both, agent, customer, on, off"),
-        ({"recording_option": "both"}, "recording_option: only off is available yet"),
-        ({"transcript": "on"}, "transcript: only off is available yet"),
+        (
+            {"recording_option": "off", "transcript": "on"},
+            "transcript: what is not recorded is not written down",
+        ),
         ({"transcript": "maybe"}, "transcript must be one of on, off"),
     ],
 )
@@ -117,6 +119,30 @@ def test_what_is_wrong_is_said_by_name(change: dict[str, Any], message: str) -> 
     with pytest.raises(InvalidRequest) as refused:
         cpaas.parse_click2call(CALL | change, AROUND)
     assert refused.value.message.startswith(message)
+
+
+# "recording_option | String (Optional) Default: off | How you want to record calls, agent side only, customer side only
+# or both sides. Available options: both, agent, customer, off"; the sample: "recording_option":"on","transcript":"on"
+# "transcript | String | Possible values on, off. If on it will generate transcription of the call."
+
+
+@pytest.mark.parametrize(
+    ("change", "recording", "transcript"),
+    [
+        ({}, "", False),
+        ({"recording_option": "off", "transcript": "off"}, "", False),
+        ({"recording_option": "both"}, "both", False),
+        ({"recording_option": " Agent "}, "agent", False),
+        ({"recording_option": "customer"}, "customer", False),
+        ({"recording_option": "on", "transcript": "on"}, "both", True),
+        ({"transcript": "on"}, "both", True),
+        ({"recording_option": "agent", "transcript": "on"}, "agent", True),
+    ],
+)
+def test_who_is_recorded(change: dict[str, Any], recording: str, transcript: bool) -> None:
+    ask = cpaas.parse_click2call(CALL | change, AROUND)
+    assert isinstance(ask, StartCall)
+    assert (ask.request.recording, ask.request.transcript) == (recording, transcript)
 
 
 def test_a_missing_parameter_is_a_blank_one() -> None:
@@ -179,6 +205,7 @@ ROW = {
     "channel": "1688448695.804",
     "reason": "answered",
     "legs": [],
+    "recordings": [],
 }
 
 
@@ -187,6 +214,18 @@ def test_a_cdr_is_the_documents_to_the_letter_with_legs_beside_it() -> None:
     assert reply["response"]["result"][0].pop("legs") == []
     assert reply["response"]["result"][0].pop("reason") == "answered"
     assert json.dumps(reply) == json.dumps(sample("get_cdr_by_request_id"))
+
+
+def test_a_cdr_names_its_recording_and_leads_to_all_of_them() -> None:
+    """ "recording_name":"" where there is none; ours beside it: `recordings`."""
+    one = {"name": "n1-57362de4f0.b1.r1", "side": "both", "state": "finished", "seconds": 7.26, "link": "/v1/x"}
+    two = {**one, "name": "n1-57362de4f0.b1.r2", "state": "failed", "seconds": None, "link": ""}
+    found = cpaas_cdrs.cdr(ROW | {"recordings": [one, two]})
+    assert found["recording_name"] == "n1-57362de4f0.b1.r1"
+    assert [(each["recording_name"], each["state"], each["link"]) for each in found["recordings"]] == [
+        ("n1-57362de4f0.b1.r1", "finished", "/v1/x"),
+        ("n1-57362de4f0.b1.r2", "failed", None),
+    ]
 
 
 def test_what_never_happened_is_the_1970_epoch_and_an_unanswered_call_has_no_status() -> None:

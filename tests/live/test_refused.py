@@ -22,8 +22,8 @@ GOOD = {"agent_number": "919910000101", "caller_id": CALLER_ID, "destination_num
         ({"agent_number": "PJSIP/carrier/sip:100@192.0.2.1"}, "only digits"),
         ({"agent_number": "112"}, "not a valid telephone number"),
         ({"caller_id": "12125550142"}, "does not own this caller id"),
-        ({"recording_option": "both"}, "only off is available yet"),
-        ({"transcript": "on"}, "only off is available yet"),
+        ({"recording_option": "sometimes"}, "must be one of both, agent, customer, on, off"),
+        ({"recording_option": "off", "transcript": "on"}, "what is not recorded is not written down"),
     ],
 )
 async def test_what_is_refused_is_never_dialled(change: dict[str, Any], words: str) -> None:

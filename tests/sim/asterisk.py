@@ -162,6 +162,9 @@ class Asterisk:
                 on = playback in self.playbacks
                 self._finish(playback)
                 respond(204 if on else 404, None)
+            case ("POST" | "DELETE", "recordings", "live", name, "pause"):
+                on = any(each.recording == name.replace("%2F", "/") for each in self.channels.values())
+                respond(204 if on else 404, None)
             case ("GET", "bridges"):
                 respond(200, [{"id": bridge, "channels": list(ids)} for bridge, ids in self.bridges.items()])
             case ("GET", "bridges", bridge):
@@ -219,6 +222,8 @@ class Asterisk:
                 return 412, {"message": "not Up"}
             case ("POST", "snoop", snoop_id) if channel.state == "Up":
                 return ear.snoop(self, channel, snoop_id, body["app"])
+            case ("POST", "record") if channel.copy_of is not None:
+                return ear.record(self, channel, body["name"])
             case ("POST", "continue") if channel.copy_of is not None:
                 return ear.proceed(self, channel)
             case ("POST", "ring"):
@@ -367,6 +372,7 @@ class Asterisk:
         del self.channels[channel.channel_id]
         for copy in [each for each in self.channels.values() if each.copy_of is channel]:
             self.end(copy, "its leg", cause=16)
+        ear.ended(self, channel)
         more: dict[str, Any] = {} if code is None else {"tech_cause": code}
         self.tell(channel, "ChannelDestroyed", cause=cause, **more)
         self._drop_app(channel.app)

@@ -38,6 +38,8 @@ class Channel:
     party: Party | None = None
     copy_of: "Channel | None" = None  # whose party's sound it has
     variables: dict[str, str] = field(default_factory=dict)
+    recording: str = ""  # what its sound is written as
+    recorded_at: float | None = None
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """What must hold once a run is over, told from the simulated Asterisk's own memory and the rows left."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 
@@ -97,6 +98,7 @@ def _talked(world: World, asked: Asked) -> Iterator[str]:
             yield f"{customer.channel_id} talked for {talked:.2f} s and no CDR says so"
         return
     deaf = _deaf_seconds(world)
+    yield from _taped(world, asked, (agent, customer), began_at, ended_at)
     billed = cdr["billsec"] or 0.0
     truth = (customer.ended_at or 0) - customer.up_at
     if talked > deaf + SETTLED_SECONDS and cdr["disposition"] != "ANSWER":
@@ -120,6 +122,25 @@ def _talked(world: World, asked: Asked) -> Iterator[str]:
         yield f"{customer.channel_id} was limited after {talked:.2f} s, not {limit}"
     if talked > limit + deaf + 1:
         yield f"{customer.channel_id} talked for {talked:.2f} s, its limit is {limit}"
+
+
+def _taped(
+    world: World, asked: Asked, legs: tuple[Channel, Channel], began_at: float, ended_at: float
+) -> Iterator[str]:
+    """What was to be recorded was, from soon after both talked to the end, and never twice at once."""
+    option, deaf = asked.planned.request.recording, _deaf_seconds(world)
+    copies = [each for each in world.asterisk.every_channel if each.copy_of in legs and each.recorded_at is not None]
+    if copies and not option and asked.planned.request.kind == "click2call":
+        yield f"{copies[0].channel_id} was recorded, which nobody asked for"
+    for before, after in itertools.pairwise(sorted(copies, key=lambda each: each.recorded_at or 0.0)):
+        if before.ended_at is None or before.ended_at > (after.recorded_at or 0.0):
+            yield f"{after.channel_id} was recorded beside {before.channel_id}"
+    lost = any(fault.kind.endswith("-response") for fault in world.plan.faults)
+    if not option or lost or ended_at - began_at <= deaf + SETTLED_SECONDS:
+        return
+    seconds = sum((each.ended_at or 0.0) - (each.recorded_at or 0.0) for each in copies)
+    if seconds < ended_at - began_at - deaf - 1:
+        yield f"{legs[1].channel_id} talked for {ended_at - began_at:.2f} s, of which {seconds:.2f} s are recorded"
 
 
 def _deaf_seconds(world: World) -> float:

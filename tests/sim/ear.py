@@ -28,6 +28,23 @@ def snoop(asterisk: Asterisk, leg: Channel, snoop_id: str, app: str) -> tuple[in
     return 200, {"id": snoop_id}
 
 
+def record(asterisk: Asterisk, copy: Channel, name: str) -> tuple[int, Any]:
+    """Write it into a file from now on, until it ends."""
+    if not copy.in_stasis:
+        return 409, {"message": "not in Stasis"}
+    if any(each.recording == name for each in asterisk.every_channel):
+        return 409 if copy.recording == name else 422, {"message": "exists"}
+    copy.recording, copy.recorded_at = name, asterisk.now
+    asterisk.tell(copy, "RecordingStarted", recording={"name": name})
+    return 201, {"name": name}
+
+
+def ended(asterisk: Asterisk, copy: Channel) -> None:
+    """Its file is whole."""
+    if copy.recording:
+        asterisk.tell(copy, "RecordingFinished", recording={"name": copy.recording})
+
+
 def tune(asterisk: Asterisk, copy: Channel, values: dict[str, str]) -> tuple[int, Any]:
     """Set variables; with one of them it tells from now on who talks."""
     if not copy.in_stasis:

@@ -5,13 +5,14 @@ from random import Random
 
 from engine.core.amd import Amd
 from engine.core.ivr import Choice, Ivr, Prompt, Step
-from engine.core.request import CallRequest, CampaignAttempt, Speech, Target
+from engine.core.request import CallRequest, CampaignAttempt, RecordingOption, Speech, Target
 from engine.core.request import Party as CalledParty
 from engine.crash import POINTS
 from tests.sim.parties import Party, party
 
 BUSY_SECONDS = 15.0  # when calls are asked for and faults happen
 TRUNKS = ("one", "two")
+RECORDED: tuple[RecordingOption, ...] = ("", "both", "agent", "customer")
 AGENT = "agent:201"  # whom a campaign connects to
 KINDS = (
     *("kill", "point", "point", "request", "statement", "terminate", "cut", "cut", "stall"),
@@ -82,7 +83,12 @@ def _call(random: Random, number: int) -> PlannedCall:
     called = _called(random, agent, ring_seconds), _called(random, customer, ring_seconds)
     talk_seconds = random.choice((3, 10, 30))
     click2call = CallRequest(
-        account_id="account_1", kind="click2call", agent=called[0], customer=called[1], max_talk_seconds=talk_seconds
+        account_id="account_1",
+        kind="click2call",
+        agent=called[0],
+        customer=called[1],
+        max_talk_seconds=talk_seconds,
+        recording=Random(f"recording {agent} {at}").choice(RECORDED),  # drawn by itself: see below
     )
     # Drawn by itself: a seed's other calls stay what they were.
     of_campaign = Random(f"campaign {agent} {at}")

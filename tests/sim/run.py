@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from engine.core.ids import SNOOP, split
+from engine.core.ids import split
 from engine.errors import Refusal
 from engine.services.audit import AUDIT_SECONDS
 from tests.sim.asterisk import Asterisk
@@ -238,7 +238,7 @@ class World:
         for channel in self.asterisk.channels.values():
             owner = split(NODE, channel.channel_id)
             line = switch._lines.get(owner[0]) if owner else None
-            leg = line.call.legs.get(owner[1].removesuffix(SNOOP)) if line and owner else None
+            leg = line.call.legs.get(owner[1].partition(".")[0]) if line and owner else None
             if channel.copy_of is not None and leg is not None and not leg.over:
                 continue
             if line is None or leg is None or leg.over:

@@ -17,7 +17,7 @@ from tests.live import lab
 
 TABLES = (
     "applied, agent_states, calls, legs, cdrs, stops, idempotency_keys, sticky_pairs, callbacks, announcements,"
-    " announcement_numbers, lists, contacts, campaigns, leads, call_orders"
+    " announcement_numbers, lists, contacts, campaigns, leads, call_orders, recordings, transcripts"
 )
 
 

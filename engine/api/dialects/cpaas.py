@@ -4,15 +4,13 @@ from collections.abc import Mapping
 
 from engine.api.dialect import Body, Dialect, Identity, Operation, Surroundings
 from engine.api.dialects import cpaas_callback, cpaas_campaign, cpaas_cdrs, cpaas_lists, cpaas_modify, cpaas_otp
-from engine.api.dialects.cpaas_params import RECORDING_OPTIONS, only_off, required
+from engine.api.dialects.cpaas_params import recording_option, required, switched_on
 from engine.api.statuses import status
 from engine.core.asks import Ask, LiveCallStatistics, StartCall
 from engine.core.callback import KIND
-from engine.core.refusal import Refusal
+from engine.core.refusal import InvalidRequest, Refusal
 from engine.core.request import click2call
 from engine.errors import Unauthorised
-
-TRANSCRIPT_OPTIONS = ("on", "off")
 
 LIVE_STATISTICS = {
     "live_calls_c2c": ("click2call", KIND),
@@ -42,8 +40,9 @@ def parse_click2call(body: Body, around: Surroundings) -> Ask:
     agent_number = required(body, "agent_number")
     caller_id = required(body, "caller_id")
     destination_number = required(body, "destination_number")
-    only_off(body, "recording_option", RECORDING_OPTIONS)
-    only_off(body, "transcript", TRANSCRIPT_OPTIONS)
+    recording, transcript = recording_option(body), switched_on(body, "transcript")
+    if transcript and recording == "":
+        raise InvalidRequest("transcript: what is not recorded is not written down", param="transcript")
     return StartCall(
         click2call(
             around.account,
@@ -52,6 +51,8 @@ def parse_click2call(body: Body, around: Surroundings) -> Ask:
             caller_id=caller_id,
             routes=around.routes,
             limits=around.limits,
+            recording=recording or "",
+            transcript=transcript,
         )
     )
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from engine.api.dialect import Body, Operation, Surroundings
-from engine.api.dialects.cpaas_params import RECORDING_OPTIONS, id_of, only_off, required, text
+from engine.api.dialects.cpaas_params import id_of, recording_option, required, text
 from engine.core.asks import Ask, ChangeCallback, DeleteCallback, ScheduleCallback
 from engine.core.callback import KIND, Callback, resolve, spelt_wall
 from engine.core.request import click2call
@@ -16,7 +16,7 @@ def parse_schedule(body: Body, around: Surroundings) -> Ask:
     agent_number = required(body, "agent_number")
     caller_id = required(body, "caller_id")
     destination_number = required(body, "destination_number")
-    only_off(body, "recording_option", RECORDING_OPTIONS)
+    recording = recording_option(body) or ""
     time_zone = required(body, "time_zone")
     wall = required(body, "scheduled_at")
     due_at = resolve(wall, time_zone)
@@ -28,13 +28,14 @@ def parse_schedule(body: Body, around: Surroundings) -> Ask:
         routes=around.routes,
         limits=around.limits,
         kind=KIND,
+        recording=recording,
     )
     return ScheduleCallback(request=request, wall=spelt_wall(wall), time_zone=time_zone, due_at=due_at)
 
 
 def parse_change(body: Body, around: Surroundings) -> Ask:
     """What is not given stays as it is; the time zone, too, though the document has none here."""
-    only_off(body, "recording_option", RECORDING_OPTIONS)
+    recording = recording_option(body)
     wall, time_zone = text(body, "scheduled_at"), text(body, "time_zone")
     if wall and time_zone:
         resolve(wall, time_zone)
@@ -45,6 +46,7 @@ def parse_change(body: Body, around: Surroundings) -> Ask:
         caller_id=text(body, "caller_id"),
         wall=wall,
         time_zone=time_zone,
+        recording=recording,
     )
 
 

@@ -75,6 +75,7 @@ def cdr(row: CdrRow) -> Body:
     A campaign's has the number in `dialed_number` only, and tells of us which attempt it is and who answered.
     """
     words, of_campaign = words_of(row), row["kind"] == CAMPAIGN
+    recorded = row["recordings"]
     return {
         "account_id": row["account_id"],
         "agent_number": "" if of_campaign else row["agent_number"],
@@ -93,13 +94,14 @@ def cdr(row: CdrRow) -> Body:
         "end": _gmt(row["ended_at"]),
         "id": row["id"],
         **({"is_dnd": str(int(row["is_dnd"])), "list_id": row["list_id"]} if of_campaign else {}),
-        "recording_name": "",
+        "recording_name": recorded[0]["name"] if recorded else "",
         "request_id": "" if of_campaign else row["request_id"],
         "uniqueid": row["channel"],
         "reason": row["reason"],
         **({name: row[name] for name in ATTEMPT} if of_campaign else {}),
         **{name: row[name] for name in HEARD if row[name] is not None},
         "legs": [leg(each) for each in row["legs"]],
+        **({"recordings": [recording(each) for each in recorded]} if recorded else {}),
     }
 
 
@@ -117,6 +119,12 @@ def leg(row: CdrRow) -> Body:
         "ended_by": row["ended_by"],
         **{name: _iso(row[name]) for name in times},
     }
+
+
+def recording(row: CdrRow) -> Body:
+    """One of its recordings, there may be more: what it holds, what became of it, and for a while where it is heard."""
+    told = {"recording_name": row["name"], "side": row["side"], "state": row["state"], "seconds": row["seconds"]}
+    return {**told, "link": row["link"] or None}
 
 
 def _page(body: Body) -> tuple[int, int]:

@@ -6,13 +6,21 @@ from typing import Any
 
 from engine.api.dialect import Body
 from engine.core.refusal import InvalidRequest
+from engine.core.request import RecordingOption
 
 TEXT_LENGTH = 100
 REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
-RECORDING_OPTIONS = ("both", "agent", "customer", "on", "off")
+# The document's samples have "on", too, which is both.
+RECORDING_OPTIONS: dict[str, RecordingOption] = {
+    "both": "both",
+    "agent": "agent",
+    "customer": "customer",
+    "on": "both",
+    "off": "",
+}
 
 
 def id_of(body: Body) -> str:
@@ -44,13 +52,24 @@ def text(body: Body, name: str, *, most: int = TEXT_LENGTH) -> str:
     return found
 
 
-def only_off(body: Body, name: str, options: tuple[str, ...]) -> None:
-    """Take `off`, or nothing; the others are the document's, and not there yet."""
+def recording_option(body: Body) -> RecordingOption | None:
+    """Who is to be recorded, "" for nobody; None where it is not said."""
+    option = text(body, "recording_option").lower()
+    if not option:
+        return None
+    if option not in RECORDING_OPTIONS:
+        raise InvalidRequest(
+            f"recording_option must be one of {', '.join(RECORDING_OPTIONS)}", param="recording_option"
+        )
+    return RECORDING_OPTIONS[option]
+
+
+def switched_on(body: Body, name: str) -> bool:
+    """Whether it is `on`, and not `off` or missing."""
     option = text(body, name).lower() or "off"
-    if option not in options:
-        raise InvalidRequest(f"{name} must be one of {', '.join(options)}", param=name)
-    if option != "off":
-        raise InvalidRequest(f"{name}: only off is available yet", param=name)
+    if option not in ("on", "off"):
+        raise InvalidRequest(f"{name} must be one of on, off", param=name)
+    return option == "on"
 
 
 def date(body: Body, name: str) -> datetime:

@@ -8,6 +8,7 @@ from engine.api.dialects import (
     native_calls,
     native_campaigns,
     native_polls,
+    native_recordings,
 )
 from engine.api.statuses import status
 from engine.core.refusal import Refusal
@@ -33,5 +34,6 @@ DIALECT = Dialect(
         *native_calls.OPERATIONS,
         *native_campaigns.OPERATIONS,
         *native_polls.OPERATIONS,
+        *native_recordings.OPERATIONS,
     ),
 )

@@ -50,6 +50,7 @@ def callback(found: Callback) -> Body:
         "agent_number": found.agent_number,
         "destination_number": found.customer_number,
         "caller_id": found.caller_id,
+        "recording_option": found.recording or "off",
         "requested_at": _iso(found.requested_at),
         "settled_at": None if found.settled_at is None else _iso(found.settled_at),
         "reason": found.reason or None,

@@ -1,0 +1,167 @@
+"""Sees recordings home: their files are looked at when they have ended, put into a bucket, and deleted in time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from engine.ari.client import Ari
+from engine.ari.codec import in_folder
+from engine.errors import Refusal, StoreAway
+from engine.media.tapes import SUFFIX, Tapes
+from engine.storage.s3 import Bucket
+from engine.store.postgres import Store
+from engine.trouble import Trouble
+
+SETTLE_SECONDS = 1.0
+UPLOAD_SECONDS = 5.0
+RETENTION_SECONDS = 3600.0
+AT_ONCE = 100
+STRAY_SECONDS = 5.0  # so long after its end a recording that Asterisk still makes is ended once more
+UPLOAD_AGAIN_SECONDS, UPLOAD_LONGEST_SECONDS = 10.0, 3600.0
+NOT_LIVE = 404
+NO_FILE, EMPTY = "no_file", "empty"  # why one failed
+SOUND = "audio/wav"
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class Recordings:
+    """A node's recordings, once they have ended. Files are kept for so many days (0: for ever).
+
+    With a `bucket` each is put there, again and again until that works, and then stays here only if `keep_local`.
+    """
+
+    store: Store
+    ari: Ari
+    tapes: Tapes
+    bucket: Bucket | None = None
+    keep_local: bool = True
+    days: int = 0
+    _unread: Trouble = field(default_factory=lambda: Trouble("recordings can not be read: see LEGWORK_RECORDINGS_DIR"))
+    _undeleted: Trouble = field(default_factory=lambda: Trouble("recordings can not be deleted"))
+    _not_put: Trouble = field(default_factory=lambda: Trouble("recordings can not be put into the bucket"))
+
+    async def run(self) -> None:
+        """See to them for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every(SETTLE_SECONDS, self.settle), name="recordings: settle")
+            tasks.create_task(self._every(RETENTION_SECONDS, self.expire), name="recordings: expire")
+            if self.bucket is not None:
+                tasks.create_task(self._every(UPLOAD_SECONDS, self.upload), name="recordings: upload")
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                if self.store.writer.lock.ours and not self.store.writer.away:
+                    await work()
+            except StoreAway:  # the writer tells
+                pass
+            except Exception:  # a fault of ours costs one round
+                log.exception("recordings not seen to")
+            await asyncio.sleep(seconds)
+
+    # -- what has ended ----------------------------------------------------------------------
+
+    async def settle(self) -> None:
+        """Look at the files of those that have ended. Raises `StoreAway`."""
+        for row in await self.store.recordings.unsettled(AT_ONCE):
+            if await self._has_ended(row):
+                await self._settle(row)
+
+    async def _has_ended(self, row: dict[str, Any]) -> bool:
+        """Asterisk makes it no more; one that it should not make any more is ended."""
+        reply = await self.ari.recordings.getLive(recordingName=in_folder(row["account_id"], row["name"]))
+        if reply.done and row["ended_seconds"] > STRAY_SECONDS:
+            log.warning("stray recording ended", recording=row["name"])
+            await self.ari.channels.hangup(channelId=row["name"])
+        return reply.status == NOT_LIVE
+
+    async def _settle(self, row: dict[str, Any]) -> None:
+        account_id, name, reason = row["account_id"], row["name"], row["reason"]
+        seconds, size = None, None
+        try:
+            measured = await asyncio.to_thread(self.tapes.measure, account_id, name)
+            seconds, size = round(measured.seconds, 3), measured.size
+            reason = reason or ("" if seconds else EMPTY)
+        except FileNotFoundError:
+            reason = reason or NO_FILE
+        except OSError as exc:
+            self._unread.goes_on(recording=name, error=str(exc))
+            return
+        self._unread.is_over()
+        state = "failed" if reason else "finished"
+        await self.store.recordings.settle(name, state=state, reason=reason, seconds=seconds, size=size)
+        log.info(f"recording {state}", call=row["call_id"], recording=name, seconds=seconds, reason=reason or None)
+
+    # -- the bucket --------------------------------------------------------------------------
+
+    async def upload(self) -> None:
+        """Put what is finished into the bucket, and what is there by then away. Raises `StoreAway`."""
+        assert self.bucket is not None
+        for row in await self.store.recordings.to_upload(AT_ONCE):
+            await self._upload(self.bucket, row)
+        for row in [] if self.keep_local else await self.store.recordings.to_remove(AT_ONCE):
+            if await self._remove_file(row):
+                await self.store.recordings.note_removed(row["name"])
+
+    async def _upload(self, bucket: Bucket, row: dict[str, Any]) -> None:
+        account_id, name = row["account_id"], row["name"]
+        file = self.tapes.file(account_id, name)
+        try:
+            await asyncio.to_thread(bucket.put, account_id, name + SUFFIX, file, content_type=SOUND)
+        except (Refusal, OSError) as exc:
+            error = str(exc) or type(exc).__name__
+            self._not_put.goes_on(recording=name, error=error)
+            seconds = min(UPLOAD_AGAIN_SECONDS * 2 ** min(row["upload_tries"], 16), UPLOAD_LONGEST_SECONDS)
+            await self.store.recordings.put_off_upload(name, error, seconds=seconds)
+            return
+        self._not_put.is_over()
+        await self.store.recordings.note_upload(name)
+        log.info("recording uploaded", call=row["call_id"], recording=name)
+
+    # -- what is old -------------------------------------------------------------------------
+
+    async def expire(self) -> None:
+        """Delete what has been kept long enough, here and in the bucket. Raises `StoreAway`."""
+        while self.days:
+            old = await self.store.recordings.old(self.days, AT_ONCE)
+            deleted = [row for row in old if await self._delete(row)]
+            if deleted:
+                log.info("old recordings deleted", recordings=len(deleted))
+            if len(deleted) < AT_ONCE:
+                return
+
+    async def _delete(self, row: dict[str, Any]) -> bool:
+        if row["uploaded_at"] is not None:
+            if self.bucket is None:
+                self._undeleted.goes_on(recording=row["name"], error="it is in a bucket that the settings do not name")
+                return False
+            try:
+                await asyncio.to_thread(self.bucket.delete, row["account_id"], row["name"] + SUFFIX)
+            except Refusal as exc:
+                self._undeleted.goes_on(recording=row["name"], error=str(exc))
+                return False
+        if not await self._remove_file(row):
+            return False
+        await self.store.recordings.delete(row["name"])
+        return True
+
+    async def _remove_file(self, row: dict[str, Any]) -> bool:
+        """Whether the file is gone; where we may not delete it, Asterisk does."""
+        account_id, name = row["account_id"], row["name"]
+        try:
+            await asyncio.to_thread(self.tapes.remove, account_id, name)
+        except PermissionError as exc:
+            reply = await self.ari.recordings.deleteStored(recordingName=in_folder(account_id, name))
+            if not reply.done and reply.status != NOT_LIVE:
+                self._undeleted.goes_on(recording=name, error=str(exc))
+                return False
+        except OSError as exc:
+            self._undeleted.goes_on(recording=name, error=str(exc))
+            return False
+        self._undeleted.is_over()
+        return True

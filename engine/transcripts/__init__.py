@@ -1,0 +1,1 @@
+"""Transcripts: what was said in a recording, written down by one engine or another."""
