@@ -98,6 +98,15 @@ MAY_IMPORT = {
         "engine.switch",
         "engine.trouble",
     ),
+    "engine.agi": (
+        "engine.core",
+        "engine.errors",
+        "engine.store",
+        "engine.accounts",
+        "engine.gate",
+        "engine.trouble",
+        "engine.agi",
+    ),
     "engine.api": (
         "engine.core",
         "engine.errors",
