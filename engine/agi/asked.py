@@ -84,6 +84,8 @@ def _environment(lines: Iterable[str]) -> Mapping[str, str]:
 
 def _parameters(query: str, known: tuple[str, ...]) -> Mapping[str, str]:
     try:
+        # A plus is part of a number here, and never a space.
+        query = query.replace("+", "%2B")
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=MOST_PARAMETERS)
     except ValueError as exc:
         raise Refused("invalid_query") from exc

@@ -42,7 +42,7 @@ def refusal(text: str) -> str:
 
 
 def test_a_question_is_its_path_and_what_it_is_asked_with() -> None:
-    text = lines("permit?number=%2B919910000203&caller_id=15168148111&account=account_1", dnid="+15168148111")
+    text = lines("permit?number=+919910000203&caller_id=15168148111&account=account_1", dnid="+15168148111")
     assert read(text.split("\n")) == Asked(
         path="permit",
         number="+919910000203",
