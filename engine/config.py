@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     http_port: int = Field(8800, ge=1, le=65535)
     agi_host: str = Field("127.0.0.1", description="where dialplans ask by FastAGI, which knows no passwords")
     agi_port: int = Field(4573, ge=0, le=65535, description="0: nowhere")
+    ntp: bool = Field(True, description="an NTP client keeps this host's clock; false: whoever runs the machine does")
     url: str = Field("http://127.0.0.1:8800", description="where the command line finds the API")
     state_dir: Path = Path("/var/lib/legwork")
     media_dir: Path | None = Field(
