@@ -1,5 +1,6 @@
 """The first settings of a host: Asterisk's snippets and the engine's, with secrets minted for them alone."""
 
+import grp
 import os
 import re
 import secrets
@@ -157,6 +158,7 @@ def files(choices: Choices) -> Mapping[Path, File]:
 def write(choices: Choices, *, force: bool = False) -> list[Path]:
     """Write them; which. Raises `WrongConfig`, nothing written, where one is there already and `force` is not given."""
     made = files(choices)
+    _require(choices.group)
     there = [str(path) for path in made if path.exists()]
     if there and not force:
         raise WrongConfig(f"already there: {', '.join(there)}; --force writes them anew and keeps their secrets")
@@ -227,10 +229,16 @@ def _write(path: Path, file: File, *, group: str) -> None:
     draft.rename(path)
 
 
+def _require(group: str) -> None:
+    """Raise `WrongConfig` where there is no such group ("": none is needed)."""
+    try:
+        if group:
+            grp.getgrnam(group)
+    except KeyError as exc:
+        raise WrongConfig(f"there is no group {group}: install Asterisk first, or say --group") from exc
+
+
 def _share(path: Path, group: str) -> None:
-    """Let Asterisk's group read it, where there is one and we may say so."""
+    """Let Asterisk's group read it, where we may say so."""
     if group and os.geteuid() == 0:
-        try:
-            shutil.chown(path, group=group)
-        except LookupError as exc:
-            raise WrongConfig(f"there is no group {group}: install Asterisk first, or say --group") from exc
+        shutil.chown(path, group=group)
