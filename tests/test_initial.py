@@ -130,7 +130,7 @@ def test_what_makes_no_sense_writes_nothing(tmp_path: Path, more: dict[str, obje
 
 
 def test_the_command_says_what_to_include_and_does_it_once(tmp_path: Path) -> None:
-    told = [LEGWORK, "init", "--dir", tmp_path / "a", "--engine-dir", tmp_path / "e", "--group", ""]
+    told = [str(LEGWORK), "init", "--dir", f"{tmp_path}/a", "--engine-dir", f"{tmp_path}/e", "--group", ""]
     first = subprocess.run(told, capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr
     for name in ("http", "ari", "rtp", "pjsip"):

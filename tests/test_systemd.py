@@ -78,6 +78,8 @@ def test_the_unit_has_what_the_engine_counts_on() -> None:
     assert float(unit["WatchdogSec"]) >= 4  # it beats every 2 s
     assert "Requires" not in unit  # it outlives Asterisk's and Postgres's restarts
     assert {"asterisk.service", "postgresql.service"} <= set(unit["After"].split())
+    filters = [value for name, value in settings if name == "SystemCallFilter"]
+    assert filters[-1] == "setpriority"  # without it no voice speaks: it is among @resources
     loaded = {value.partition(":")[0] for name, value in settings if name == "LoadCredential"}
     assert loaded == {"LEGWORK_ARI_PASSWORD", "LEGWORK_SECRET_KEY", "DATABASE_URL"}
 

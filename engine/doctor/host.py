@@ -39,7 +39,8 @@ async def clock(settings: Settings, ari: Ari) -> str:
 
 def unsynchronised() -> bool:
     """Whether the kernel knows of nobody who keeps its clock right."""
-    return ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES)) == TIME_ERROR
+    state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES))
+    return state == TIME_ERROR
 
 
 async def _asterisk(ari: Ari) -> float | None:
