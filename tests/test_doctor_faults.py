@@ -215,7 +215,7 @@ def _address(text: str) -> object:
         (_no_bridges, "its modules", "not running: res_ari_bridges, bridge_softmix", "modules.conf"),
         (_few_files, "its files", "1024 at once", "maxfiles=16384"),
         (_few_files_of_the_engine, "its open files", "1024 at once", "LimitNOFILE=16384"),
-        (_slow_asterisk, "clock", "90 s ahead of Asterisk's", "NTP"),
+        (_slow_asterisk, "clock", "s ahead of Asterisk's", "NTP"),
         (_nobody_keeps_the_clock, "clock", "nobody keeps it", "chrony"),
         (_no_zones, "time zones", "No time zone found with key US/Eastern", "tzdata"),
         (_full_disk, "disk", "3 % free", "free some space"),
