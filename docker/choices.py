@@ -57,6 +57,9 @@ class Choices:
     def http(self, node: int) -> int:
         return self.first_port + 20 + node
 
+    def agi(self, node: int) -> int:
+        return self.first_port + 30 + node
+
     @property
     def carrier_rtp(self) -> range:
         start = self.first_port + SIGNALLING_PORTS

@@ -29,6 +29,7 @@ def settings(choices: Choices, *, node: int, database_url: str) -> dict[str, str
         "LEGWORK_ARI_PASSWORD": choices.secrets["ARI_PASSWORD"],
         "LEGWORK_HTTP_HOST": "127.0.0.1",
         "LEGWORK_HTTP_PORT": str(choices.http(node)),
+        "LEGWORK_AGI_PORT": str(choices.agi(node)),
         "LEGWORK_STATE_DIR": str(state_dir(node)),
         "LEGWORK_MEDIA_DIR": str(LAB / "media" / f"n{node}"),  # LAB/media is where its Asterisk sees it, too
         "LEGWORK_RECORDINGS_DIR": str(LAB / f"n{node}" / "recording"),

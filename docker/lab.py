@@ -98,6 +98,7 @@ def lab_env(chosen: Choices, *, carrier_sip: str, database_url: str, nodes: tupl
         "CARRIER_SIP": carrier_sip,
         "CARRIER_RECORDINGS": str(LAB / "carrier/recordings"),
         "IMPORTS_DIR": str(LAB / "imports"),
+        "LEGWORK_NTP": "false",  # whoever keeps the clock of the machine it runs on
         "CPAAS_ACCOUNT": "account_1",
         "CPAAS_ACCOUNT_2": "account_2",
         "SARV_USER_ID": "101",

@@ -10,7 +10,20 @@ import structlog
 import typer
 from rich.table import Table
 
-from engine import announcing, applied, calling, campaigning, catalogue, config, dialling, doctor, log, screen, staffing
+from engine import (
+    announcing,
+    applied,
+    calling,
+    campaigning,
+    catalogue,
+    config,
+    dialling,
+    doctor,
+    installing,
+    log,
+    screen,
+    staffing,
+)
 from engine.errors import NotFound, Refusal, Unavailable, WrongConfig
 from engine.store.connection import AWAY
 from engine.store.postgres import Store
@@ -286,6 +299,7 @@ def _key(row: dict[str, Any]) -> tuple[str, str, str]:
     return row["kind"], row["account_id"], row["id"]
 
 
+app.command()(installing.init)
 app.command()(catalogue.codes)
 app.command()(announcing.announcements)
 app.command()(campaigning.campaign)

@@ -1,4 +1,4 @@
-"""Process settings: `LEGWORK_*` in the environment, or one TOML file named by LEGWORK_CONFIG."""
+"""Process settings: `LEGWORK_*` in the environment or in files of secrets, or one TOML file named by LEGWORK_CONFIG."""
 
 import os
 import tomllib
@@ -11,6 +11,7 @@ from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
@@ -54,6 +55,9 @@ class Settings(BaseSettings):
     )
     http_host: str = "127.0.0.1"
     http_port: int = Field(8800, ge=1, le=65535)
+    agi_host: str = Field("127.0.0.1", description="where dialplans ask by FastAGI, which knows no passwords")
+    agi_port: int = Field(4573, ge=0, le=65535, description="0: nowhere")
+    ntp: bool = Field(True, description="an NTP client keeps this host's clock; false: whoever runs the machine does")
     url: str = Field("http://127.0.0.1:8800", description="where the command line finds the API")
     state_dir: Path = Path("/var/lib/legwork")
     media_dir: Path | None = Field(
@@ -165,14 +169,27 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first, then the file."""
-        file = os.environ.get("LEGWORK_CONFIG")
-        return (init_settings, env_settings, *([TomlConfigSettingsSource(settings_cls, file)] if file else []))
+        """Files of secrets first, then the environment, then the file."""
+        secrets, file = credentials(), os.environ.get("LEGWORK_CONFIG")
+        return (
+            init_settings,
+            *([SecretsSettingsSource(settings_cls, secrets)] if secrets else []),
+            env_settings,
+            *([TomlConfigSettingsSource(settings_cls, file)] if file else []),
+        )
+
+
+def credentials() -> Path | None:
+    """The folder of secrets, each in a file named as its variable: systemd's, else LEGWORK_CREDENTIALS_DIR."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY") or os.environ.get("LEGWORK_CREDENTIALS_DIR")
+    return Path(folder) if folder else None
 
 
 def load() -> Settings:
     """The settings. Raises `WrongConfig` naming each wrong one."""
-    file = os.environ.get("LEGWORK_CONFIG")
+    file, secrets = os.environ.get("LEGWORK_CONFIG"), credentials()
+    if secrets is not None and not os.access(secrets, os.R_OK | os.X_OK):
+        raise WrongConfig(f"the folder of secrets {secrets} can not be read, or is not there")
     if file and not Path(file).is_file():
         raise WrongConfig(f"LEGWORK_CONFIG: there is no file {file}")
     try:

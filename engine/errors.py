@@ -217,9 +217,6 @@ class WrongConfig(Refusal):
     code = "wrong_config"
 
 
-# -- sounds ----------------------------------------------------------------------------------
-
-
 class WrongSound(InvalidRequest):
     """this is no sound that is taken"""
 

@@ -74,6 +74,24 @@ class Gate:
         limits = Limits(ring_seconds=request.customer.ring_seconds, max_talk_seconds=request.max_talk_seconds)
         return third.party(account, to, request=request, routes=self.accounts.routes, limits=limits)
 
+    async def now(self, account: Account, attempt: Attempt) -> Verdict:
+        """What would be said now if that attempt were asked for; nothing is counted or kept. Raises `StoreAway`."""
+        moment = self._moment(account)
+        verdict = permit.verdict(attempt, moment)
+        if not verdict.allowed:
+            return verdict
+        counted = await self._store.attempts(
+            account.account_id,
+            permit.spelt(account, attempt.number),
+            now=moment.now,
+            without=[],
+            daily=account.attempts_per_day > 0,
+            destination=account.requests_per_destination > 0,
+        )
+        live_calls = sum((await self._store.live_kinds(account.account_id)).values())
+        counts = {name: counted[name] for name in ("today", "to_destination")}
+        return permit.verdict(attempt, replace(moment, live_calls=live_calls, **counts))
+
     def check(self, request: CallRequest, *, live_calls: int) -> tuple[Account, list[Attempt]]:
         """Whose it is and whom it is for, if that may be dialled now but for what is counted. Raises `Refusal`."""
         account = self.accounts.accounts.get(request.account_id)

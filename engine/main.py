@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -14,8 +13,10 @@ import structlog
 import uvloop
 from aiohttp import http_parser, web
 
-from engine import disk, ordering
+from engine import disk, ordering, systemd
 from engine.accounts import Accounts
+from engine.agi.answers import Answers
+from engine.agi.server import Server, listen
 from engine.api.answers import Api
 from engine.api.app import build
 from engine.api.dialects import DIALECTS
@@ -46,11 +47,9 @@ from engine.store.spool import Spool
 from engine.switch import Switch
 from engine.trouble import Trouble
 
-WATCHDOG_SECONDS = 2.0
 WAIT_SECONDS = 0.5
 STANDBY_SECONDS = 5.0
 EMBEDDED_SECONDS = 2.0
-WAIT_MORE = "EXTEND_TIMEOUT_USEC=30000000"  # systemd's patience with a start
 LINE_BYTES = 65536  # of a request line: everything may stand in a query
 SHUTDOWN_SECONDS = 2.0  # for requests half sent
 GC_THRESHOLDS = (10_000, 20, 20)  # a call makes hardly a cycle: look for them less often than by default
@@ -128,7 +127,9 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(keeping.run(), name="keeping"),
                 tasks.create_task(_follow_hints(store, shelf, gate, switch), name="hints"),
                 tasks.create_task(shelf.run(), name="announcements"),
-                tasks.create_task(_beat(), name="beat"),
+                tasks.create_task(
+                    systemd.beat(lambda: _status(switch, store), stopping=lambda: switch.draining), name="beat"
+                ),
                 tasks.create_task(disk.watch(settings.state_dir), name="disk"),
                 tasks.create_task(sweep_speeches.run(lead_speech, switch), name="speeches"),
                 tasks.create_task(lag.run(switch.counts.lag), name="lag"),
@@ -157,13 +158,17 @@ async def _run(settings: Settings, *, wait: bool) -> None:
             if not settings.database_url:
                 services.append(tasks.create_task(_keep_embedded(settings), name="embedded postgres"))
             runner = await _serve(api, settings)
+            if settings.agi_port:
+                listener = listen(settings.agi_host, settings.agi_port)
+                dialplans = Server(Answers(accounts, store, gate))
+                services.append(tasks.create_task(dialplans.run(listener), name="agi"))
             gc.collect()
             gc.freeze()  # what is there now stays: no need to look at it again
             gc.set_threshold(*GC_THRESHOLDS)
             log.info("engine started", node=settings.node, url=f"http://{settings.http_host}:{settings.http_port}")
-            _tell_systemd("READY=1")
+            systemd.tell("READY=1", "WATCHDOG=1", f"STATUS={_status(switch, store)}")
             await orders.get()
-            _tell_systemd("STOPPING=1")
+            systemd.tell("STOPPING=1", systemd.EXTEND, "STATUS=draining: what rings is let finish")
             services += [
                 drain := tasks.create_task(switch.drain(), name="drain"),
                 again := tasks.create_task(orders.get(), name="second order"),
@@ -194,7 +199,7 @@ async def _once_postgres_answers(work: Callable[[], Awaitable[T]]) -> T:
             raise
         except (StoreAway, *AWAY) as exc:
             waiting.goes_on(error=str(exc) or type(exc).__name__)
-            _tell_systemd(WAIT_MORE)
+            systemd.wait("waiting for Postgres")
             await asyncio.sleep(WAIT_SECONDS)
         else:
             waiting.is_over()
@@ -208,13 +213,13 @@ async def _own(store: Store, *, wait: bool) -> None:
         try:
             await (store.writer.own() if waiting.on else _once_postgres_answers(store.writer.own))
         except AWAY:  # its owner is to be the first that comes back: it holds what it could not write meanwhile
-            _tell_systemd(WAIT_MORE)
+            systemd.wait("waiting for Postgres")
             await asyncio.sleep(STANDBY_SECONDS)
         except NotOwner:
             if not wait:
                 raise
             waiting.goes_on()
-            _tell_systemd(WAIT_MORE)
+            systemd.wait("waiting: another engine owns this Asterisk")
             await asyncio.sleep(WAIT_SECONDS)
         else:
             waiting.is_over()
@@ -264,20 +269,12 @@ async def _step_down(store: Store, switch: Switch) -> None:
         await store.writer.lock.held()
 
 
-async def _beat() -> None:
-    """Tell systemd that this loop turns."""
-    while True:
-        _tell_systemd("WATCHDOG=1")
-        await asyncio.sleep(WATCHDOG_SECONDS)
-
-
-def _tell_systemd(state: str) -> None:
-    """Tell systemd of our state, if it started us (sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+def _status(switch: Switch, store: Store) -> str:
+    """How things are, in the one line that systemctl shows."""
+    calls, legs = switch.on_the_line()
+    doing = "draining" if switch.draining else "ready" if switch.ready else "waiting for Asterisk"
+    spooling = f"; Postgres is away, {store.writer.depth} calls wait for it" if store.writer.away else ""
+    return f"{doing}: {calls} calls, {legs} legs{spooling}"
 
 
 def _studio(settings: Settings) -> Studio:

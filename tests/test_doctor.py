@@ -12,6 +12,7 @@ import pytest
 
 from engine import doctor
 from engine.config import Settings
+from engine.doctor import exposure, speaking
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 TAIL = "00000000:00000000 00:00000000 00000000     0        0 1 1 0000000000000000 100 0 0 10 0\n"
@@ -40,9 +41,9 @@ def test_the_kernel_lists_what_listens(family: socket.AddressFamily, host: str) 
         except OSError:
             pytest.skip(f"this host has no {host}")
         port = listener.getsockname()[1]
-        assert (ip_address(host), port) not in doctor.listening(Path("/proc/net"))
+        assert (ip_address(host), port) not in exposure.listening(Path("/proc/net"))
         listener.listen()
-        assert (ip_address(host), port) in doctor.listening(Path("/proc/net"))
+        assert (ip_address(host), port) in exposure.listening(Path("/proc/net"))
 
 
 @pytest.mark.parametrize(
@@ -61,9 +62,9 @@ def test_an_open_port_is_named_with_its_file(
 ) -> None:
     (tmp_path / "tcp").write_text(f"{HEAD}   0: {local} 00000000:0000 {state} {TAIL}")
     (tmp_path / "tcp6").write_text(HEAD)
-    ports = doctor.listening(tmp_path)
-    monkeypatch.setattr(doctor, "listening", lambda _: ports)
-    seen = outcome(doctor._ports(settings()))
+    ports = exposure.listening(tmp_path)
+    monkeypatch.setattr(exposure, "listening", lambda _: ports)
+    seen = outcome(exposure.ports(settings()))
     assert seen[0] == found
     assert fix in seen[1]
 
@@ -80,16 +81,16 @@ def test_an_open_port_is_named_with_its_file(
     ],
 )
 def test_a_weak_password_is_named_and_not_printed(password: str, found: str) -> None:
-    seen = outcome(doctor._password(settings(ari_user="legwork", ari_password=password)))
+    seen = outcome(exposure.password(settings(ari_user="legwork", ari_password=password)))
     assert seen[0] == found
     assert bool(seen[1]) == (found != "32 characters")
     assert "32" not in seen[0] or "5d0c" not in seen[0]
 
 
 def test_each_voice_says_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert outcome(doctor._voices(settings(voices="espeak"))) == ("espeak", "")
+    assert outcome(speaking.voices(settings(voices="espeak"))) == ("espeak", "")
     monkeypatch.setattr("engine.media.espeak.COMMAND", ("no-such-espeak",))
-    found, fix = outcome(doctor._voices(settings(voices="espeak")))
+    found, fix = outcome(speaking.voices(settings(voices="espeak")))
     assert found == "espeak: no-such-espeak can not be started: No such file or directory"
     assert fix == "apt-get install espeak-ng sox"
 
@@ -98,7 +99,7 @@ def test_a_voice_with_a_wrong_key_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AWS_ENDPOINT_URL_POLLY", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    found, fix = outcome(doctor._voices(settings(voices="polly", aws_region="eu-west-1")))
+    found, fix = outcome(speaking.voices(settings(voices="polly", aws_region="eu-west-1")))
     assert found.startswith("polly: Polly can not be used: ")
     assert "LEGWORK_VOICES=espeak" in fix
 
@@ -119,7 +120,7 @@ def test_what_converts_announcements_is_looked_for(
     if formats is not None:
         (tmp_path / "sox").write_text(f"#!/bin/sh\necho 'AUDIO FILE FORMATS: {formats}'\n")
         (tmp_path / "sox").chmod(0o755)
-    said = outcome(doctor._sounds())
+    said = outcome(speaking.sounds())
     assert said[0] == found
     assert fix in said[1]
 
@@ -133,9 +134,9 @@ def test_folders_that_asterisk_can_not_enter_are_told(tmp_path: Path) -> None:
             os.chown(folder, 65534, 65534)
     told = settings(media_dir=media, speech_dir=run)
     run.chmod(0o700)
-    found, fix = outcome(doctor._folders(told))
+    found, fix = outcome(speaking.folders(told))
     assert found == f"{run}: only its owner may enter {run}"
     assert "LEGWORK_SPEECH_DIR" in fix
     if os.geteuid() == 0:  # else what lies above is one's own, too
         run.chmod(0o750)
-        assert outcome(doctor._folders(told)) == (f"{media}, {run}", "")
+        assert outcome(speaking.folders(told)) == (f"{media}, {run}", "")

@@ -108,6 +108,15 @@ MAY_IMPORT = {
         "engine.trouble",
     ),
     "engine.services.transcripts": ("engine.errors", "engine.media.tapes", "engine.store", "engine.transcripts.engine"),
+    "engine.agi": (
+        "engine.core",
+        "engine.errors",
+        "engine.store",
+        "engine.accounts",
+        "engine.gate",
+        "engine.trouble",
+        "engine.agi",
+    ),
     "engine.api": (
         "engine.core",
         "engine.errors",

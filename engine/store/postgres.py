@@ -10,6 +10,7 @@ import asyncpg
 from engine.core.idempotency import Answer, Key
 from engine.errors import DndAway, KeyReused, OverCapacity, StoreAway
 from engine.store.callbacks import Callbacks
+from engine.store.callers import Callers
 from engine.store.campaigns import Campaigns
 from engine.store.connection import AWAY, COMMAND_SECONDS, connect, from_database, prepare
 from engine.store.leads import Leads
@@ -44,6 +45,7 @@ class Store:
         self._node = node
         self.writer = writer
         self.callbacks = Callbacks(self._named, writer.forget)
+        self.callers = Callers(self._named)
         self.leads = Leads(self._named)
         self.lists = Lists(self._named, self._transaction)
         self.reports = Reports(self._named, self._long, self._cdrs)

@@ -9,7 +9,7 @@ import pytest
 
 from docker import choices, containers
 from docker.choices import BLOCKS, NAME
-from engine.doctor import listening
+from engine.doctor.exposure import listening
 from tests.live.engine import ari, legwork
 from tests.live.lab import settings
 

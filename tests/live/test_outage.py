@@ -134,7 +134,12 @@ async def other_engine(state: Path, log: Path, **told: str) -> AsyncIterator[asy
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    told |= {"LEGWORK_NODE": "other", "LEGWORK_HTTP_PORT": port, "LEGWORK_STATE_DIR": str(state)}
+    told |= {
+        "LEGWORK_NODE": "other",
+        "LEGWORK_HTTP_PORT": port,
+        "LEGWORK_STATE_DIR": str(state),
+        "LEGWORK_AGI_PORT": "0",
+    }
     with log.open("wb") as out:
         environment = os.environ | settings() | {"DATABASE_URL": ""} | told
         engine = await asyncio.create_subprocess_exec(LEGWORK, "run", env=environment, stdout=out, stderr=out)

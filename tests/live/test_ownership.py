@@ -62,6 +62,7 @@ async def hang_up(request_id: str) -> None:
 async def test_a_second_engine_waits_or_says_why_not(api: Api) -> None:
     told = environment(engine_pid())
     told["LEGWORK_HTTP_PORT"] = str(int(told["LEGWORK_HTTP_PORT"]) + 50)
+    told["LEGWORK_AGI_PORT"] = "0"
     refused = await asyncio.create_subprocess_exec(
         LEGWORK, "run", "--no-wait", env=told, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )

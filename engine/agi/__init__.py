@@ -1,0 +1,1 @@
+"""FastAGI: what a dialplan that keeps its own channel asks the engine, answered in channel variables."""

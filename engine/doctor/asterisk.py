@@ -1,0 +1,143 @@
+"""Whether Asterisk is one that calls can be made with."""
+
+import re
+
+import aiohttp
+
+from engine.ari.client import Ari
+from engine.config import Settings
+from engine.doctor import database
+from engine.doctor.findings import Failed
+
+MINIMUM = (22, 10, 1)
+MODULES = (
+    "res_stasis",
+    "res_stasis_playback",
+    "res_http_websocket",
+    "res_ari_events",
+    "res_ari_channels",
+    "res_ari_bridges",
+    "res_ari_playbacks",
+    "app_stasis",
+    "chan_pjsip",
+    "bridge_softmix",
+    "bridge_simple",
+)
+# What a call may do without: what is lost with each.
+OTHERS = {
+    "no answering machine is found": ("app_amd", "func_talkdetect", "res_stasis_snoop"),
+    "no call is recorded": ("res_stasis_recording", "res_ari_recordings"),
+    "no dialplan can ask": ("res_agi",),
+}
+FILES = 4096  # four sockets a call; with fewer Asterisk ends at some 200 calls a second
+SECONDS = 3
+NOT_KNOWN = Failed("not known", "mend the first line first")
+
+
+async def version(ari: Ari) -> str:
+    """Whether ARI lets us in, and to which Asterisk."""
+    reply = await ari.asterisk.getInfo(only="system")
+    if reply.status == 0:
+        raise Failed("does not answer", "start Asterisk, enable http.conf and ari.conf, check LEGWORK_ARI_URL")
+    if reply.status == 401:
+        raise Failed("refuses our password", "give LEGWORK_ARI_USER and LEGWORK_ARI_PASSWORD as in ari.conf")
+    version: str = reply.body["system"]["version"]
+    numbers = tuple(int(part) for part in re.findall(r"[0-9]+", version)[:3])
+    if numbers < MINIMUM:
+        raise Failed(
+            f"version {version}", f"upgrade to {'.'.join(map(str, MINIMUM))} or later: older ones have known holes"
+        )
+    return f"version {version}"
+
+
+async def websocket(settings: Settings) -> str:
+    """Whether events come: a websocket is opened and closed."""
+    url = f"{settings.ari_url.rstrip('/')}/ari/events"
+    try:
+        async with (
+            _session(settings) as http,
+            http.ws_connect(url, params={"app": "legwork-doctor", "subscribeAll": "false"}),
+        ):
+            return "opens"
+    except aiohttp.WSServerHandshakeError as exc:
+        if exc.status == 401:
+            raise NOT_KNOWN from exc
+        fix = "load res_http_websocket and res_ari_events in modules.conf, raise sessionlimit in http.conf"
+        raise Failed(f"is refused with status {exc.status}", fix) from exc
+    except (aiohttp.ClientError, OSError) as exc:
+        fix = "set enabled=yes in http.conf and ari.conf, and a sessionlimit of 1000: websockets count"
+        raise Failed("does not open", fix) from exc
+
+
+async def modules(ari: Ari) -> str:
+    """Whether everything that calls need is loaded."""
+    reply = await ari.asterisk.listModules()
+    if not reply.done:
+        raise NOT_KNOWN
+    running = {module["name"].removesuffix(".so") for module in reply.body or [] if module["status"] == "Running"}
+    missing = [name for name in MODULES if name not in running]
+    if missing:
+        raise Failed(f"not running: {', '.join(missing)}", "load them in modules.conf")
+    lacks = [
+        f"{what} without {', '.join(sorted(set(names) - running))}"
+        for what, names in OTHERS.items()
+        if not running.issuperset(names)
+    ]
+    return "; ".join([f"{len(running)} running", *lacks])
+
+
+async def open_files(ari: Ari) -> str:
+    """Whether Asterisk may open as many files as many calls need."""
+    reply = await ari.asterisk.getInfo(only="config")
+    if not reply.done:
+        raise NOT_KNOWN
+    most: int = reply.body.get("config", {}).get("max_open_files", 0)
+    if not most:
+        return "as many as its unit allows: maxfiles is not set in asterisk.conf"
+    if most < FILES:
+        raise Failed(
+            f"{most} at once", "set maxfiles=16384 under [options] in asterisk.conf, and LimitNOFILE in its unit"
+        )
+    return f"{most} at once"
+
+
+async def trunks(settings: Settings) -> str:
+    """Whether every endpoint that a route leads to is there and answers its qualifying."""
+    wanted = await database.endpoints(settings)
+    states = {each["resource"]: each["state"] for each in await _endpoints(settings)}
+    missing = sorted(wanted - states.keys())
+    if missing:
+        raise Failed(
+            f"routes lead to {', '.join(missing)}, which Asterisk does not know",
+            "add the endpoint to pjsip.conf and reload res_pjsip, or mend the route and legwork apply",
+        )
+    silent = sorted(name for name in wanted if states[name] == "offline")
+    if silent:
+        raise Failed(
+            f"{', '.join(silent)} does not answer",
+            "check the trunk's contact, its registration and the firewall: asterisk -rx 'pjsip show endpoints'",
+        )
+    return ", ".join(f"{name} {states[name]}" for name in sorted(wanted)) or "no route is applied"
+
+
+def _session(settings: Settings) -> aiohttp.ClientSession:
+    """Requests that log in as the engine does."""
+    login = aiohttp.encode_basic_auth(settings.ari_user, settings.ari_password.get_secret_value())
+    return aiohttp.ClientSession(headers={"Authorization": login}, timeout=aiohttp.ClientTimeout(total=SECONDS))
+
+
+async def _endpoints(settings: Settings) -> list[dict[str, str]]:
+    url = f"{settings.ari_url.rstrip('/')}/ari/endpoints/PJSIP"
+    try:
+        async with (
+            _session(settings) as http,
+            http.get(url) as reply,
+        ):
+            if reply.status == 404:
+                raise Failed("ARI does not list them", "load res_ari_endpoints and chan_pjsip in modules.conf")
+            if reply.status != 200:
+                raise NOT_KNOWN
+            found: list[dict[str, str]] = await reply.json()
+            return found
+    except (aiohttp.ClientError, OSError) as exc:
+        raise NOT_KNOWN from exc
