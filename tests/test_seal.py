@@ -97,3 +97,13 @@ def test_a_key_too_short_is_refused(key: str) -> None:
 def test_a_folder_that_can_not_be_written_is_named() -> None:
     with pytest.raises(WrongConfig, match=r"/dev/null/x/secret\.key.*LEGWORK_STATE_DIR"):
         Seal("", Path("/dev/null/x")).close(SECRET, owner="x")
+
+
+def test_a_key_for_a_purpose_is_always_the_same_and_tells_nothing_of_another(tmp_path: Path) -> None:
+    seal = Seal("", tmp_path)
+    first = seal.derived("links")  # makes the file
+    assert seal.derived("links") == Seal("", tmp_path).derived("links") == first
+    assert len({first, seal.derived("else"), Seal("k" * 32).derived("links")}) == 3
+    assert len(first) == 32
+    with pytest.raises(WrongConfig, match="at least 32"):
+        Seal("short").derived("links")

@@ -10,8 +10,14 @@ from engine.accounts import Accounts
 from engine.api.dialect import Sound
 from engine.api.links import Links
 from engine.core.account import Account
-from engine.core.recording_asks import ListRecordings, PlayRecording, RecordingAsk, RecordingRow, Said
-from engine.core.recording_asks import TranscriptByRequestId as Read
+from engine.core.recording_asks import (
+    ListRecordings,
+    PlayRecording,
+    RecordingAsk,
+    RecordingRow,
+    Said,
+    TranscriptByRequestId,
+)
 from engine.errors import Forbidden, InvalidRequest, NotFound, StorageAway, Unavailable
 from engine.media.tapes import SUFFIX, Tapes
 from engine.storage.s3 import Bucket
@@ -60,7 +66,7 @@ class Library:
                 return self.linked(found)
             case PlayRecording(name=name):
                 return await self._play(await self._one(store, account, name))
-            case Read(request_id=request_id):
+            case TranscriptByRequestId(request_id=request_id):
                 return await self._said(store, account.account_id, request_id)
             case _:
                 assert_never(ask)

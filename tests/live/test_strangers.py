@@ -34,7 +34,8 @@ from tests.live.wire import ETH_P_IP, OUTGOING, SNAP_BYTES, _attach, udp_filter
 EXAMPLES = int(os.environ.get("STRANGERS", "300"))
 ROUTES = sorted(routes_of(application(None, SwitchDouble(), Door(accounts=Accounts(), lockout=Lockout(1)))))
 LOCKED_OUT = 429
-EXPECTED = {200, 400, 401, 404, 405, 409, 413, 415, 417}  # 409: a list of that name has just been made
+# 403: a link that is none; 409: a list of that name has just been made.
+EXPECTED = {200, 400, 401, 403, 404, 405, 409, 413, 415, 417}
 QUIET_SECONDS = 10.0
 LOG_SECONDS = 0.5
 LONG_NUMBER = re.compile(r"[0-9]{8,}")
