@@ -70,6 +70,11 @@ class Dial(LegCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(LegCommand):
+    """Answer who called in on this leg."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hangup(LegCommand):
     """End the leg, telling its network the Q.850 `cause`."""
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from engine.core import commands as c
 from engine.core import hunt
 from engine.core.amd import BEEP_SECONDS, SNOOP_SECONDS, VERDICT_SECONDS
-from engine.core.call import ELSEWHERE, GRACE_SECONDS, PAUSE, QUEUE, Call
+from engine.core.call import GRACE_SECONDS, PAUSE, QUEUE, Call
+from engine.core.causes import ELSEWHERE
 from engine.core.events import AgentsFree
 from engine.core.ivr import IVR_SECONDS
 from engine.core.leg import Leg
@@ -53,6 +54,14 @@ def stop_seeking(call: Call, side: Side) -> None:
     """Nobody is waited for any more."""
     call.seeking.pop(side, None)
     call.deadlines.pop(QUEUE + side, None)
+
+
+def give_up(call: Call, side: Side) -> None:
+    """That side's party is not reached any more: another may be, from the beginning."""
+    for leg in call.legs_of(side):
+        leg.target = -1
+    call.sought_since.pop(side, None)
+    call.gave_up = ""
 
 
 def seek_again(call: Call) -> Iterator[c.Command]:
@@ -103,7 +112,7 @@ def _create(call: Call, side: Side, chosen: hunt.Try) -> c.CreateLeg:
         agent_id=target.agent_id,
     )
     call.legs[leg.name] = leg
-    waiting = call.talker("agent" if side == "customer" else "customer")
+    waiting = call.waiter if request.did else call.talker("agent" if side == "customer" else "customer")
     return c.CreateLeg(
         leg=leg.name,
         endpoint=leg.endpoint,
@@ -148,7 +157,7 @@ def _longest(request: CallRequest, party: Party) -> int:
 def _next_step(call: Call, side: Side) -> hunt.Step:
     return hunt.next_step(
         call.request.party(side),
-        call.legs_of(side),
+        [leg for leg in call.legs_of(side) if leg.target >= 0],
         now=call.now,
         pause_seconds=call.request.retry_pause_seconds,
     )

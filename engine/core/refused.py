@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from engine.core import commands as c
 from engine.core.amd import AMD, SNOOP
+from engine.core.causes import CAUSE_NORMAL
 
 if TYPE_CHECKING:
     from engine.core.call import Call
@@ -13,6 +14,7 @@ UNPLAYABLE = "unplayable"  # why a call ends whose speech Asterisk does not play
 # Names of deadlines: do this again, as Asterisk did not answer.
 HANGUP = "hangup:"
 UNMUTE = "unmute:"
+ANSWER = "answer:"
 OPEN = "open"
 ADD = "add:"
 AGAIN_SECONDS = 1.0
@@ -21,7 +23,7 @@ NO_BRIDGE = 404
 THERE = 409  # Asterisk's answer for a bridge it has already
 GONE = (400, 404)  # Asterisk's answers for a channel it does not have
 # A command Asterisk refused that nothing else would make up for: the call can not go on.
-VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute)
+VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute, c.Answer)
 
 
 def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
@@ -60,10 +62,33 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
         case c.Unmute(leg=name) if status == 0 and call.still(command):
             call.deadlines[UNMUTE + name] = call.now + AGAIN_SECONDS
             return []
+        case c.Answer(leg=name) if status == 0 and call.still(command):
+            if call.legs[name].answered_at is None:
+                call.deadlines[ANSWER + name] = call.now + AGAIN_SECONDS
+            return []
         case _ if isinstance(command, VITAL) and call.still(command):
             return call.release("refused")
         case _:
             return []
+
+
+def once_more(call: "Call", name: str) -> list[c.Command] | None:
+    """What is done again at that deadline; None where it is none of these."""
+    kind, _, leg = name.partition(":")
+    match f"{kind}:" if leg else name:
+        case "hangup:":
+            return [c.Hangup(leg=leg, cause=CAUSE_NORMAL)]
+        case "answer:":
+            return [c.Answer(leg=leg)]
+        case "unmute:":
+            return [c.Unmute(leg=leg)]
+        case "open":
+            return [c.OpenBridge(bridge=call.bridge)]
+        case "add:":
+            legs = [call.legs[each] for each in leg.split(",")]
+            return call.add_to_bridge(*(each for each in legs if each.usable))
+        case _:
+            return None
 
 
 def _speaks(call: "Call") -> bool:

@@ -120,6 +120,9 @@ class CallRequest:
     A campaign's attempt reaches the customer first, finds out by `amd` who answered, plays `speech`, if there is one,
     then leads through `ivr`, or else connects to the party of `choices` that `connect_to` names ("": to nobody). What
     an IVR transfers to is in `choices`, too.
+
+    Who calls in, on the number `did` of ours, is the customer, and on the line from the start: the agent's party is
+    reached for it, then it is led through `ivr`. "" where we call.
     """
 
     account_id: str
@@ -138,6 +141,7 @@ class CallRequest:
     ivr: Ivr | None = None
     choices: Mapping[str, Party] = field(default_factory=dict)
     connect_to: str = ""
+    did: str = ""
 
     @property
     def parties(self) -> dict[Side, Party]:
@@ -146,8 +150,8 @@ class CallRequest:
 
     @property
     def first(self) -> Side:
-        """Whose party is reached first, and waits for the other one's."""
-        return "agent" if self.agent is not None and self.campaign is None else "customer"
+        """Whose party is reached first, or calls in, and waits for the other one's."""
+        return "agent" if self.agent is not None and self.campaign is None and not self.did else "customer"
 
     def party(self, side: Side) -> Party:
         """The party of that side, which is one of those to be reached."""
