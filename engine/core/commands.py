@@ -75,6 +75,11 @@ class Answer(LegCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendAway(LegCommand):
+    """Leave who called in to the dialplan, which says that nobody can take the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hangup(LegCommand):
     """End the leg, telling its network the Q.850 `cause`."""
 

@@ -30,6 +30,7 @@ class Arrival:
     at: float
     dialled: str
     caller: str
+    endpoint: str = ""  # whose, as Asterisk's configuration names it: that is proven, as a caller id is not
 
     @property
     def did(self) -> str:

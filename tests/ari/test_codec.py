@@ -103,6 +103,7 @@ def test_each_command_is_an_operation_with_parameters_that_asterisk_knows(comman
 
 # What reaches Asterisk through `encode`, and no more: none of these sets a variable, but for create.
 NICKNAMES = {
+    ("channels", "answer"),
     ("channels", "create"),
     ("channels", "dial"),
     ("channels", "hangup"),

@@ -63,9 +63,7 @@ def inbound_of(agent: Party | None = AGENT, **more: Any) -> Call:
     asked = CallRequest(
         account_id="account_1",
         kind="inbound",
-        customer=Party(
-            targets=(Target(number="919910088888", endpoints=()),), ring_seconds=0, caller_id="15168148111"
-        ),
+        customer=Party(targets=(Target(number="919910088888", endpoints=()),), ring_seconds=0, caller_id="15168148111"),
         agent=agent,
         max_talk_seconds=600,
         did="15168148111",
