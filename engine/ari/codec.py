@@ -165,6 +165,9 @@ def encode(command: c.Command, *, node: str, call_id: str, app: str, channels: M
             return "channels", "dial", {"channelId": channel(leg), "timeout": ring_seconds}
         case c.Answer(leg=leg):
             return "channels", "answer", {"channelId": channel(leg)}
+        case c.TakeIn(leg=leg, account_id=account_id, life_seconds=life_seconds):
+            theirs = {"CHANNEL(accountcode)": account_id, "TIMEOUT(absolute)": str(life_seconds)}
+            return _set(channel(leg), theirs)
         case c.SendAway(leg=leg):
             told_away = {"context": AWAY_CONTEXT, "extension": "s", "priority": 1}
             return "channels", "continueInDialplan", {"channelId": channel(leg), **told_away}

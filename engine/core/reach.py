@@ -133,12 +133,12 @@ def _shown_to(call: Call, side: Side) -> str:
 def life_seconds(request: CallRequest) -> int:
     """How long a leg may live before Asterisk ends it by itself: longer than anything we would let happen."""
     reaching = sum(_longest(request, party) for party in request.parties.values())
-    before = _before_talk(request) if request.campaign else 0
+    before = _before_talk(request) if request.campaign or request.did else 0
     return reaching + before + request.max_talk_seconds + GRACE_SECONDS
 
 
 def _before_talk(request: CallRequest) -> int:
-    """The seconds a campaign's customer may be on the line, at most, before it talks to anybody."""
+    """The seconds a customer may be on the line, at most, before it talks to anybody but a machine of ours."""
     analysis = request.amd.total_analysis_time / 1000 if request.amd else 0.0
     hearing = analysis + SNOOP_SECONDS + VERDICT_SECONDS + BEEP_SECONDS if request.amd else 0.0
     speech = request.speech.times * (request.speech.seconds + AROUND_SPEECH_SECONDS) if request.speech else 0.0

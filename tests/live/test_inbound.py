@@ -257,6 +257,7 @@ async def test_with_the_engine_gone_a_caller_hears_so_and_calls_survive(api: Api
             await waiting.until(180)  # agent 202
             await asyncio.sleep(0.5)
             os.kill(int(Path(settings()["ENGINE_PID_FILE"]).read_text().split()[0]), signal.SIGKILL)
+            await asyncio.sleep(0.3)  # Asterisk sees it
             async with dialling(AGENT) as away:
                 await away.until(200)
                 await asyncio.sleep(6.5)

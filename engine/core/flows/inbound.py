@@ -6,7 +6,7 @@ is, it is turned away unanswered: its own network says why.
 
 from engine.core import meeting, menu, waiting
 from engine.core.call import Call
-from engine.core.commands import Answer, Command, SaveIntent
+from engine.core.commands import Answer, Command, SaveIntent, TakeIn
 from engine.core.events import (
     AgentsFree,
     Answered,
@@ -21,15 +21,18 @@ from engine.core.events import (
     TakenBack,
 )
 from engine.core.leg import Leg
-from engine.core.reach import found, won
+from engine.core.reach import found, life_seconds, won
 
 
 def start(call: Call) -> list[Command]:
     """Reach somebody for who calls, or answer it where an IVR does."""
     caller = _caller(call)
+    life = TakeIn(leg=caller.name, account_id=call.request.account_id, life_seconds=life_seconds(call.request))
     if call.request.agent is None:
-        return [SaveIntent(legs=()), Answer(leg=caller.name)]
-    return meeting.begin(call, caller)
+        return [SaveIntent(legs=()), life, Answer(leg=caller.name)]
+    orders = meeting.begin(call, caller)
+    after = next(place for place, order in enumerate(orders, start=1) if isinstance(order, SaveIntent))
+    return [*orders[:after], life, *orders[after:]]
 
 
 def decide(call: Call, event: Event) -> list[Command]:
