@@ -300,7 +300,7 @@ async def keyed(code: str, *groups: str, extension: int = 103) -> Call:
         call = await phone.dial(code, (host, int(port)))
         await call.until(200)
         for keys in groups:
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.6)
             await call.press(keys)
         async with asyncio.timeout(20):
             while not call.bye_at:
@@ -314,16 +314,14 @@ async def test_an_agent_logs_in_and_out_by_telephone_with_the_pin_and_not_withou
     log = Path(settings()["ENGINE_LOG"])
     before = log.stat().st_size
     assert (await legwork("agent", "logout", "201", "--call"))[0] == 0
-    call = await keyed("*45", "201#", "1111#", "2222#", "3333#")
+    call = await keyed("*45", "201#", "1111#", "2222#", "2020#")
     assert not await logged_in("201")
     assert loudness(call.audio(call.answered_at, call.answered_at + 1)) > QUIET
     await keyed("*45", "201#", "1111#", "2010#")
     assert await logged_in("201")
-    await keyed("*45", "202#", "2010#", "2010#", "2010#")  # another's
-    assert not await logged_in("202")
     await keyed("*46", "201#", "2010#")
     assert not await logged_in("201")
     told = log.read_bytes()[before:].decode()
     assert "agent logged in by telephone" in told
     assert "wrong PIN or agent" in told
-    assert not any(pin in told for pin in ("2010", "1111", "2222", "3333"))
+    assert not any(pin in told for pin in ("2010", "1111", "2222", "2020"))

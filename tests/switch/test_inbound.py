@@ -1,7 +1,6 @@
 """Calls that come in, between a server that speaks ARI and a real Postgres."""
 
 import asyncio
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -141,7 +140,7 @@ async def test_who_hung_up_before_the_call_was_committed_rings_nobody(node: Node
         )
         return accepted
 
-    node.store.writer.accept = accept  # type: ignore[method-assign]
+    node.store.writer.accept = accept  # type: ignore[method-assign,assignment]
     await comes(node)
     call_id = await call_id_of(node)
     assert (await node.cdr(call_id))["disposition"] == "CANCEL"
@@ -197,7 +196,7 @@ async def test_the_audit_misses_no_call_from_outside(node: Node) -> None:
         patched.setattr("engine.switch.ORPHAN_SECONDS", 0.05)
         await node.switch.audit()
     assert node.switch.live_calls("account_1") == 1
-    assert not [each for each in node.operations if each.startswith(f"DELETE channels/{CHANNEL}")]
+    assert not [each for each in node.operations if each.startswith(f"DELETE channels/{CHANNEL}?")]
 
 
 async def test_the_callers_own_agent_is_rung_first(node: Node, store: Store) -> None:
@@ -221,11 +220,8 @@ async def plays(node: Node, count: int) -> list[str]:
     """What was played, once it is so many."""
     async with asyncio.timeout(3):
         while True:
-            found = [
-                body["media"][0]
-                for _, uri, body, _ in node.asterisk.requests
-                if uri.endswith(f"{CHANNEL}/play") or "/play/" in uri
-            ]
+            asked = node.asterisk.requests
+            found: list[str] = [body["media"][0] for _, uri, body, _ in asked if f"{CHANNEL}/play/" in uri]
             if len(found) >= count:
                 return found
             await asyncio.sleep(0.01)
@@ -258,11 +254,3 @@ async def test_a_phone_that_is_nobodys_logs_nobody_in(node: Node) -> None:
     node.accounts.accounts = {"account_1": replace(RECEIVING, extensions=())}
     await comes(node, wanted="login")
     await node.asked(f"DELETE channels/{CHANNEL}?reason_code=21")
-
-
-def test_a_pin_takes_its_time_and_is_its_agents_own() -> None:
-    begun = time.perf_counter()
-    assert pin.proves(PIN, "2010", account_id="account_1", agent_id="201")
-    assert time.perf_counter() - begun > 0.005
-    assert not pin.proves(PIN, "2010", account_id="account_1", agent_id="202")
-    assert not pin.proves("", "", account_id="account_1", agent_id="201")
