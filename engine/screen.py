@@ -135,11 +135,7 @@ def applied_tables(applied: list[Row]) -> RenderableType:
     for name in ("account", "kind", "id", "settings"):
         table.add_column(name, no_wrap=name != "settings")
     for row in applied:
-        settings = {
-            k: v
-            for k, v in row["body"].items()
-            if k not in ("id", "credentials", "pin_scrypt") and v not in ([], None, "")
-        }
+        settings = {k: v for k, v in row["body"].items() if k not in ("id", "credentials") and v not in ([], None, "")}
         if "credentials" in row["body"]:
             settings["credentials"] = ", ".join(row["body"]["credentials"])
         shown = "  ".join(f"{name}={_plain(value)}" for name, value in settings.items())
