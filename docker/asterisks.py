@@ -55,6 +55,9 @@ def pbx(choices: Choices, *, node: int, carrier_sip: str) -> Asterisk:
     """Our PBX: one trunk to the carrier, nine phones that the carrier answers for."""
     folder = LAB / f"n{node}"
     phones = (section(str(p), "aor", contact=f"sip:{p}@{carrier_sip}") for p in PHONES)
+    own = (
+        section(f"phone-{p}", "identify", endpoint=str(p), match=f"127.0.0.1:{choices.phone_sip(p)}") for p in PHONES
+    )
     return Asterisk(
         role="pbx",
         node=f"n{node}",
@@ -68,10 +71,12 @@ def pbx(choices: Choices, *, node: int, carrier_sip: str) -> Asterisk:
                 password=choices.secrets["ARI_PASSWORD"],
             ),
             "rtp.conf": rtp_ports(choices.pbx_rtp(node)),
+            "globals.conf": f"LEGWORK_NODE = n{node}\nLEGWORK_AWAY = {ROOT / 'sounds/en/away'}\n",
             "pjsip.conf": transport(choices.pbx_sip(node))
             + section("carrier", "aor", contact=f"sip:{carrier_sip}")
             + section("carrier", "identify", endpoint="carrier", match=carrier_sip)
-            + "".join(phones),
+            + "".join(phones)
+            + "".join(own),
         },
         mounts={
             folder / "conf": "/lab/conf:ro",

@@ -54,6 +54,10 @@ class Choices:
     def ari(self, node: int) -> int:
         return self.first_port + 10 + node
 
+    def phone_sip(self, extension: int) -> int:
+        """Where that extension's phone calls from, when a test plays it."""
+        return self.first_port + extension - 51
+
     def http(self, node: int) -> int:
         return self.first_port + 20 + node
 

@@ -96,6 +96,7 @@ def lab_env(chosen: Choices, *, carrier_sip: str, database_url: str, nodes: tupl
         "ARI_USER": "legwork",
         "ARI_PASSWORD": chosen.secrets["ARI_PASSWORD"],
         "CARRIER_SIP": carrier_sip,
+        **{f"PHONE_SIP_{p}": f"127.0.0.1:{chosen.phone_sip(p)}" for p in asterisks.PHONES},
         "CARRIER_RECORDINGS": str(LAB / "carrier/recordings"),
         "IMPORTS_DIR": str(LAB / "imports"),
         "LEGWORK_NTP": "false",  # whoever keeps the clock of the machine it runs on

@@ -67,6 +67,10 @@ class Accounts:
         self._credentials = credentials
         self._disabled = gone
 
+    def did(self, number: str) -> tuple[Account | None, str]:
+        """Whose number of ours that is, and where calls to it go; (None, "") where it is nobody's."""
+        return next(((each, each.dids[number]) for each in self.accounts.values() if number in each.dids), (None, ""))
+
     def credential(self, dialect: str, account_id: str) -> Mapping[str, str]:
         """The account's credential of a dialect, what was sealed readable again; empty where there is none."""
         return self._credentials.get((dialect, account_id), {})
@@ -182,6 +186,7 @@ class Belongings:
     dnd_numbers: set[str] = field(default_factory=set)
     endpoints: dict[str, str] = field(default_factory=dict)
     ivrs: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # as applied
+    dids: dict[str, str] = field(default_factory=dict)
 
 
 def _belongings(items: Iterable[dict[str, Any]]) -> dict[str, Belongings]:
@@ -202,6 +207,8 @@ def _belongings(items: Iterable[dict[str, Any]]) -> dict[str, Belongings]:
                 belongings.dnd_numbers.update(body["numbers"])
             case "endpoint":
                 belongings.endpoints[item_id] = body["endpoint"]
+            case "did":
+                belongings.dids[body["number"]] = body["to"]
             case "ivr":
                 belongings.ivrs[item_id] = body
     return found
@@ -215,6 +222,7 @@ def _agent(agent_id: str, body: Mapping[str, Any], state: Mapping[str, Any]) -> 
         web_login=state["web_login"],
         call_login=state["call_login"],
         busy=state.get("busy", False),
+        pin=body.get("pin_scrypt") or "",
     )
 
 
@@ -237,5 +245,6 @@ def _account(account_id: str, body: dict[str, Any], belongings: Belongings) -> A
         templates=belongings.templates,
         dnd_numbers=frozenset(belongings.dnd_numbers),
         endpoints=belongings.endpoints,
+        dids=belongings.dids,
         ivrs=questions.ivrs(belongings.ivrs, belongings.announcements),
     )

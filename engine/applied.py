@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from engine import applied_ivrs, sound
+from engine import applied_ivrs, pin, sound
 from engine.applied_item import Clock, Digits, Extension, Id, Item, NetworkText, Region, Zone
 from engine.core import account as core
 from engine.core import numbers, permit
@@ -30,6 +30,7 @@ class Agent(Item):
     cli: Digits | None = None
     web_login: bool = False
     call_login: bool = False
+    pin: Annotated[str, Field(pattern=r"^([0-9]{4,8}|env:[A-Za-z_][0-9A-Za-z_]*)$")] | None = None
 
     @model_validator(mode="after")
     def _one_way_to_reach(self) -> "Agent":
@@ -72,7 +73,7 @@ class Did(Item):
     """A number of ours that calls come in on, and where they go."""
 
     number: Digits
-    to: str = Field(pattern=r"^(agent|group|extension|ivr):[0-9A-Za-z._-]+$")
+    to: str = Field(pattern=r"^(agent|group|extension|endpoint|ivr):[0-9A-Za-z._-]+$")
 
 
 class DndList(Item):
@@ -145,6 +146,9 @@ class Account(Item):
         announcements = {name for each in self.announcement for name in (each.id, each.alias)}
         for ivr in self.ivr:
             applied_ivrs.check(ivr, targets=targets, announcements=announcements)
+        for did in self.did:
+            if did.to not in targets | {f"ivr:{ivr.id}" for ivr in self.ivr}:
+                raise ValueError(f"did {did.number}: there is no {did.to}")
         if self.default_ivr and self.default_ivr not in {ivr.id for ivr in self.ivr}:
             raise ValueError(f"default_ivr: there is no ivr {self.default_ivr}")
         return self
@@ -191,6 +195,13 @@ class File(Item):
         return self
 
     @model_validator(mode="after")
+    def _numbers_are_one_accounts(self) -> "File":
+        numbers = [did.number for account in self.account for did in account.did]
+        if double := sorted({number for number in numbers if numbers.count(number) > 1}):
+            raise ValueError(f"did: given to two accounts: {', '.join(double)}")
+        return self
+
+    @model_validator(mode="after")
     def _names_are_one_accounts(self) -> "File":
         named: dict[tuple[str, str, str], str] = {}
         for account in self.account:
@@ -222,6 +233,8 @@ def read(path: Path, seal: Seal) -> list[dict[str, Any]]:
     for item in found:
         try:
             _settle(item["kind"], item["body"], accounts.get(item["account_id"]))
+            if item["kind"] == "agent":
+                pin.keep(item["body"], account_id=item["account_id"], agent_id=item["id"])
         except Refusal as exc:
             raise WrongConfig(f"{item['kind']} {item['id']} of {item['account_id']}: {exc.message}") from exc
         if item["kind"] == "account":

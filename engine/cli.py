@@ -134,6 +134,8 @@ def show(
             row["body"] |= row.pop("state") or {}
             if "credentials" in row["body"]:
                 row["body"]["credentials"] = sorted(row["body"]["credentials"])
+            if row["kind"] == "agent":
+                row["body"]["pin"] = bool(row["body"].pop("pin_scrypt", ""))
         present(rows, screen.applied_tables(rows), as_json=as_json)
 
     with_store(work)

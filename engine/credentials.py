@@ -32,7 +32,7 @@ def kept(credential: dict[str, str], dialect: str, account_id: str, seal: Seal) 
         if name not in SECRETS:
             found[name] = value
             continue
-        secret = _resolved(value)
+        secret = resolved(value)
         if wrong := weakness(secret):
             source = f" ({value})" if value.startswith(ENVIRONMENT) else ""
             raise WrongConfig(f"account {account_id}: credentials.{dialect}.{name}{source} {wrong}")
@@ -50,7 +50,7 @@ def require_told_apart(credentials: Iterable[dict[str, dict[str, str]]]) -> None
         raise WrongConfig(f"credentials.{double[0]}: two accounts have the same secret, and one account is known by it")
 
 
-def _resolved(value: str) -> str:
+def resolved(value: str) -> str:
     """The secret itself; `env:NAME` is read from the environment."""
     if not value.startswith(ENVIRONMENT):
         return value

@@ -17,7 +17,7 @@ from engine.ari.socket import NO_ANSWER, Reply
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.call import Call
-from engine.core.ids import bridge_id, leg_id
+from engine.core.ids import bridge_id, channel_id, leg_id
 from engine.core.leg import Leg
 from engine.core.permit import Verdict
 from engine.core.reconcile import reconcile
@@ -65,9 +65,19 @@ class Line:
 
     @property
     def channels(self) -> list[str]:
-        """The channels there should be of it, as far as we know."""
+        """The channels there should be of it, as far as we know, by the ids of their legs."""
         legs = (leg for leg in self.call.legs.values() if leg.created_at is not None and not leg.over)
         return [leg_id(self._node.name, self.call.call_id, leg.name) for leg in legs]
+
+    @property
+    def foreign(self) -> dict[str, str]:
+        """Asterisk's own ids of channels that came in, by leg."""
+        if not self.call.request.did:
+            return {}
+        return {leg.name: leg.channel for leg in self.call.legs.values() if leg.channel}
+
+    def _channel(self, leg: str) -> str:
+        return channel_id(self._node.name, self.call.call_id, leg, self.call.legs[leg].channel)
 
     def note(self, event: e.Event, *, arrived: float | None = None) -> None:
         """Take an event in: note it, log it, write it, do what follows from it."""
@@ -137,11 +147,13 @@ class Line:
         if isinstance(command, c.CreateLeg) and not self._permitted(self.call.legs[command.leg]):
             return
         ari = self._node.ari
-        resource, nickname, arguments = encode(command, node=self._node.name, call_id=self.call.call_id, app=ari.app)
+        resource, nickname, arguments = encode(
+            command, node=self._node.name, call_id=self.call.call_id, app=ari.app, channels=self.foreign
+        )
         if self._arrived is not None:
             self._reaction_seconds.append(time.monotonic() - self._arrived)
             self._arrived = None
-        if isinstance(command, c.AddToBridge | c.RemoveFromBridge | c.TuneAmd):
+        if isinstance(command, c.AddToBridge | c.RemoveFromBridge | c.TuneAmd | c.Answer):
             self._waited_for = command  # the rest has to find the legs in the bridge, the copy tuned
         if not ari.send(resource, nickname, arguments, partial(self._replied, command)):
             self._waited_for = command
@@ -208,12 +220,12 @@ class Line:
         bridge = bridge_id(self._node.name, self.call.call_id, command.bridge)
         reply = await self._node.ari.bridges.get(bridgeId=bridge)
         inside = reply.body["channels"] if reply.done else []
-        if any(leg_id(self._node.name, self.call.call_id, leg) not in inside for leg in command.legs):
+        if any(self._channel(leg) not in inside for leg in command.legs):
             self.note(e.Refused(at=time.time(), command=command, status=reply.status if not reply.done else 0))
 
     async def _settle(self, leg: str) -> None:
         """No answer to a create: if the channel is there, or was, only the answer was lost."""
-        channel = leg_id(self._node.name, self.call.call_id, leg)
+        channel = self._channel(leg)
         for _ in range(SETTLE_LOOKS):
             seen = self.call.legs[leg].created_at is not None
             if seen or (await self._node.ari.channels.get(channelId=channel)).done:

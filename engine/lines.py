@@ -54,6 +54,7 @@ class Lines:
         self._changed = changed
         self._ended = ended
         self._lines: dict[str, Line] = {}
+        self.came_in: dict[str, tuple[str, str]] = {}  # call id and leg, by Asterisk's own id of the channel
         self._live: Counter[str] = Counter()
         self._clock = AlarmClock(self._deadline)
         self._working: set[asyncio.Task[None]] = set()
@@ -99,10 +100,10 @@ class Lines:
         """The channels there should be of all of them."""
         return {channel for line in self._lines.values() for channel in line.channels}
 
-    def unheard(self, states: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
-        """The call and leg of each that is up, by these states, though nobody heard it answer."""
+    def unheard(self, states: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
+        """The call, leg and own channel of each that is up, by these states, though nobody heard it answer."""
         return [
-            (call_id, name)
+            (call_id, name, leg.channel)
             for call_id, line in self._lines.items()
             for name, leg in line.call.legs.items()
             if leg.answered_at is None and states.get(call_id, {}).get(name) == UP
@@ -111,6 +112,7 @@ class Lines:
     def open(self, call: Call) -> Line:
         """Lead this call from now on."""
         line = self._lines[call.call_id] = Line(call, self._node)
+        self.came_in.update({channel: (call.call_id, leg) for leg, channel in line.foreign.items()})
         self._live[call.request.account_id] += 1
         self.staff.note(call)
         self._clock.set(call.call_id, call.deadline)
@@ -132,6 +134,8 @@ class Lines:
 
     def _close(self, line: Line) -> None:
         del self._lines[line.call.call_id]
+        for channel in line.foreign.values():
+            self.came_in.pop(channel, None)
         self._live[line.call.request.account_id] -= 1
         self.staff.forget(line.call)
         self._clock.set(line.call.call_id, None)

@@ -96,10 +96,18 @@ async def _run(settings: Settings, *, wait: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
             speeches = Speeches(settings.speeches)
             studio = _studio(settings)
-            lead_speech = LeadSpeech(
-                studio=studio, speeches=speeches, prompts=Prompts(settings.sounds / "prompts", studio)
+            prompts = Prompts(settings.sounds / "prompts", studio)
+            lead_speech = LeadSpeech(studio=studio, speeches=speeches, prompts=prompts)
+            switch = Switch(
+                ari,
+                store,
+                tasks,
+                node=settings.node,
+                gate=gate,
+                limits=settings.limits,
+                voice=prompts,
+                ended=speeches.forget,
             )
-            switch = Switch(ari, store, tasks, node=settings.node, gate=gate, ended=speeches.forget)
             door = Door(
                 accounts=accounts,
                 lockout=Lockout(settings.lockout_per_minute),

@@ -11,7 +11,8 @@ import structlog
 
 from engine import crash
 from engine.ari.client import Ari
-from engine.ari.codec import decode
+from engine.ari.codec import arrival, decode
+from engine.arrivals import Arrivals
 from engine.census import Census, answered_at
 from engine.core import commands as c
 from engine.core import events as e
@@ -22,12 +23,13 @@ from engine.core.campaign import Claim
 from engine.core.flows import FLOWS
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, of_callback, split
-from engine.core.request import CallRequest, Side
+from engine.core.request import CallRequest, Limits, Side
 from engine.core.rows import restore
 from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
 from engine.gate import Gate
 from engine.line import Line
 from engine.lines import Lines
+from engine.logins import Logins, Voice
 from engine.store.postgres import Store
 from engine.sweep import Sweep
 
@@ -50,6 +52,8 @@ class Switch:
         *,
         node: str,
         gate: Gate,
+        limits: Limits,
+        voice: Voice,
         ended: Callable[[Call], None] = lambda _: None,
     ) -> None:
         self._ari = ari
@@ -58,7 +62,18 @@ class Switch:
         self._node = node
         self._gate = gate
         self._lines = Lines(ari, store, tasks, node=node, gate=gate, changed=self._line_changed, ended=ended)
-        self._sweep = Sweep(ari, store, owned=self._lines.__contains__)
+        self._arrivals = Arrivals(
+            ari,
+            store,
+            self._lines,
+            Logins(ari, store, gate.accounts, node=node, spawn=self._lines.spawn, voice=voice),
+            gate=gate,
+            limits=limits,
+            voice=voice,
+            ready=lambda: self.ready,
+            new_id=self._new_id,
+        )
+        self._sweep = Sweep(ari, store, owned=self._owns)
         self.counts = self._lines.counts
         self._restored = False
         self._asterisk_started_at: float | None = None
@@ -151,7 +166,11 @@ class Switch:
         """Take in one message of Asterisk's."""
         arrived = time.monotonic()
         try:
-            decoded = decode(message, node=self._node)
+            if (came := arrival(message)) is not None:
+                self._arrivals.take(*came)
+                return
+            owners = self._came_in if self._arrivals.owners else self._lines.came_in
+            decoded = decode(message, node=self._node, owners=owners)
             if decoded is not None:
                 self._note(*decoded, arrived=arrived)
         except Exception:  # one message that we do not understand must not end the others' calls
@@ -173,13 +192,14 @@ class Switch:
             left = self._store.writer.predecessor
             newest = max((line.call.newest for line in self._lines), default=0.0)
             seen_at, started_at = max(newest, left.seen_at or 0.0) or None, left.asterisk_started_at
+        census = census.known(self._came_in)
         self._asterisk_started_at = census.started_at
         restarted = started_at is not None and abs(census.started_at - started_at) >= 1
         missed = ASTERISK_RESTART if restarted else "end_not_seen"
         states = census.states()
         answered = await answered_at(self._ari, self._node, self._lines.unheard(states))
         self._require_owner()
-        channels, bridges = census.orphans(self._lines.__contains__)
+        channels, bridges = census.orphans(self._owns)
         log.info(
             "calls adopted", calls=len(self._lines), orphans=len(channels), stale_bridges=len(bridges), missed=missed
         )
@@ -188,6 +208,8 @@ class Switch:
             found = {"answered_at": answered.get(call_id, {}), "members": census.members(call_id), "missed": missed}
             line.take_back(states.get(call_id, {}), seen_at=seen_at or time.time(), **found)
         asyncio.get_running_loop().call_soon(self._lines.staff.look)  # once the events flow
+        asyncio.get_running_loop().call_soon(self._arrivals.take_all, census.arrived)
+        self._arrivals.listen_again()
         self.counts.adopt_runs += 1
         self._store.writer.note_asterisk(census.started_at)
         self._lines.spawn(self._sweep.after(ORPHAN_SECONDS, census), "sweep")
@@ -224,12 +246,13 @@ class Switch:
         What waits for Postgres is newer than the rows: these are not looked at then. Raises `ConnectionError`,
         `StoreAway`.
         """
-        first = await Census.take(self._ari, node=self._node)
+        first = (await Census.take(self._ari, node=self._node)).known(self._came_in)
         away = self._store.writer.away
         rows = [each for each in await self._store.live_calls() if not away and each[0]["call_id"] not in self._lines]
         suspects = [leg for leg in self._lines.channels() if leg not in first.channels]
         await self._sweep.after(ORPHAN_SECONDS, first)
-        second = await Census.take(self._ari, node=self._node)
+        second = (await Census.take(self._ari, node=self._node)).known(self._came_in)
+        self._arrivals.take_all({name: each for name, each in second.arrived.items() if name in first.arrived})
         live = set() if self._store.writer.away else {row["call_id"] for row, _ in await self._store.live_calls()}
         leaked = [(row, legs) for row, legs in rows if row["call_id"] in live and row["call_id"] not in self._lines]
         gone = [leg for leg in suspects if leg in self._lines.channels() and leg not in second.channels]
@@ -246,21 +269,36 @@ class Switch:
     def close(self) -> None:
         """Stop commanding; live calls stay in Asterisk for the next engine."""
         self._lines.close()
+        self._arrivals.close()
 
     # -- one call ------------------------------------------------------------------------------
 
     def _new_call(self, request: CallRequest, due: Due | None = None) -> Call:
-        call_id = due.request_id if due else secrets.token_hex(ID_BYTES)
-        while due is None and (call_id in self._lines or of_callback(call_id)):
-            call_id = secrets.token_hex(ID_BYTES)
+        call_id = due.request_id if due else self._new_id()
         now = time.time()
         return Call(call_id=call_id, request=request, flow=FLOWS[request.kind], requested_at=now, now=now)
+
+    def _new_id(self) -> str:
+        call_id = secrets.token_hex(ID_BYTES)
+        while self._owns(call_id) or of_callback(call_id):
+            call_id = secrets.token_hex(ID_BYTES)
+        return call_id
+
+    def _owns(self, call_id: str) -> bool:
+        return call_id in self._lines or call_id in self._arrivals
+
+    @property
+    def _came_in(self) -> dict[str, tuple[str, str]]:
+        """Who came in, by Asterisk's own ids of the channels."""
+        return self._arrivals.owners | self._lines.came_in
 
     def _line_changed(self) -> None:
         if self.draining and not self._lines.ringing():
             self._quiet.set()
 
     def _note(self, call_id: str, event: e.LegEvent, *, arrived: float) -> None:
+        if self._arrivals.note(call_id, event):
+            return
         line = self._lines.get(call_id)
         leg = line.call.legs.get(event.leg) if line else None
         if line is not None and leg is not None and not leg.over:

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from engine import applied
+from engine import applied, pin
 from engine.accounts import Accounts, fingerprint
 from engine.core.account import CallingHours
 from engine.core.ivr import Choice, Ivr, Prompt, Step
@@ -60,6 +60,52 @@ def test_a_good_file_becomes_items_that_an_engine_can_use(file: Path) -> None:
     assert (account.caller_ids, account.allowed_regions) == (("15168148111",), ("IN",))
     with pytest.raises(Unauthorised):
         accounts.authenticate("mor", "account_1", SECRET)
+
+
+def with_more(file: Path, more: str) -> None:
+    secret = 'credentials.cpaas = { auth = "env:AUTH_1" }\n'
+    file.write_text(GOOD.replace(secret, secret + more, 1))
+
+
+def test_a_number_of_ours_leads_to_somebody_there_is(file: Path) -> None:
+    with_more(file, '[[account.did]]\nnumber = "15168148111"\nto = "agent:201"\n')
+    accounts = Accounts()
+    accounts.replace(applied.read(file, Seal()))
+    account, to = accounts.did("15168148111")
+    assert account is not None
+    assert (account.account_id, to) == ("account_1", "agent:201")
+    assert accounts.did("15168148112") == (None, "")
+    with_more(file, '[[account.did]]\nnumber = "15168148111"\nto = "agent:999"\n')
+    with pytest.raises(WrongConfig, match="did 15168148111: there is no agent:999"):
+        applied.read(file, Seal())
+
+
+def test_a_number_of_ours_is_one_accounts(file: Path) -> None:
+    did = '[[account.did]]\nnumber = "15168148111"\nto = "extension:101"\n'
+    second = '[[account]]\nid = "account_2"\nname = "x"\nregion = "IN"\nextensions = ["101"]\n'
+    file.write_text(GOOD.replace("[[route]]", f"{did}{second}{did}[[route]]", 1))
+    with pytest.raises(WrongConfig, match="given to two accounts: 15168148111"):
+        applied.read(file, Seal())
+
+
+def test_of_a_pin_nothing_is_kept_but_what_proves_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIN_203", "20302030")
+    agents = '[[account.agent]]\nid = "202"\nnumber = "9910020202"\npin = "2020"\n'
+    agents += '[[account.agent]]\nid = "203"\nnumber = "9910020303"\npin = "env:PIN_203"\n'
+    with_more(file, agents)
+    items = applied.read(file, Seal())
+    bodies = {item["id"]: item["body"] for item in items if item["kind"] == "agent"}
+    assert "pin" not in bodies["202"]
+    assert "2020" not in repr({**bodies["202"], "number": ""})
+    accounts = Accounts()
+    accounts.replace(items)
+    kept = {name: agent.pin for name, agent in accounts.accounts["account_1"].agents.items()}
+    assert kept["201"] == ""
+    assert pin.proves(kept["202"], "2020", account_id="account_1", agent_id="202")
+    assert pin.proves(kept["203"], "20302030", account_id="account_1", agent_id="203")
+    with_more(file, agents.replace('"2020"', '"202"'))
+    with pytest.raises(WrongConfig, match="pin"):
+        applied.read(file, Seal())
 
 
 def test_numbers_are_kept_as_they_are_compared(file: Path) -> None:

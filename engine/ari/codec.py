@@ -1,12 +1,15 @@
 """ARI's JSON to events and commands to ARI's operations; pure."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.ids import RECORDER, SNOOP, bridge_id, leg_id, recorder, snoop, split
+from engine.core.inbound import Arrival
 
 # What we ask Asterisk to send; the rest is filtered there, and so would be the answers to our requests.
 EVENT_TYPES = (
@@ -63,9 +66,40 @@ CAUSE_LENGTH = 100
 MEDIA = re.compile(r"sound:[0-9A-Za-z/._-]{1,500}", re.ASCII)
 
 Request = tuple[str, str, dict[str, object]]  # resource, nickname, arguments
+Owners = Mapping[str, tuple[str, str]]  # call id and leg by Asterisk's own id of the channel of who called in
+NOBODY: Owners = MappingProxyType({})
+ALL_OURS: Mapping[str, str] = MappingProxyType({})
+
+ARRIVALS = ("inbound", "login", "logout")  # what our dialplan says of a channel that came in
+ENDPOINT = re.compile(r"PJSIP/([0-9A-Za-z_-]{1,64})-[0-9a-f]{8,}", re.ASCII)
+AWAY_CONTEXT = "legwork-away"
 
 
-def decode(message: dict[str, Any], *, node: str) -> tuple[str, e.LegEvent] | None:
+def arrival(message: dict[str, Any]) -> tuple[str, Arrival] | None:
+    """What a channel that came in wants, and what is said of it; None where the message tells of no such channel.
+
+    What it wants is `inbound`, `login` or `logout`.
+    """
+    match message:
+        case {"type": "StasisStart", "args": [str(wanted), *_], "channel": channel} if wanted in ARRIVALS:
+            return wanted, arrived(channel)
+        case _:
+            return None
+
+
+def arrived(channel: Mapping[str, Any]) -> Arrival:
+    """A channel that came in. What its side sent is as hostile as before."""
+    endpoint = ENDPOINT.fullmatch(str(channel.get("name", "")))
+    return Arrival(
+        channel=channel["id"],
+        at=timestamp(channel["creationtime"]),
+        dialled=str((channel.get("dialplan") or {}).get("exten", "")),
+        caller=str((channel.get("caller") or {}).get("number", "")),
+        endpoint=endpoint[1] if endpoint else "",
+    )
+
+
+def decode(message: dict[str, Any], *, node: str, owners: Owners = NOBODY) -> tuple[str, e.LegEvent] | None:
     """The call id and the event an ARI message tells of; None where it tells nothing of our legs."""
     if message["type"] == "PlaybackFinished":
         thing_id = (message.get("playback") or {}).get("id", "")
@@ -75,7 +109,7 @@ def decode(message: dict[str, Any], *, node: str) -> tuple[str, e.LegEvent] | No
         thing_id = (message.get("recording") or {}).get("name", "").rpartition("/")[2]
     else:
         thing_id = (message.get("peer" if message["type"] == "Dial" else "channel") or {}).get("id", "")
-    owner = split(node, thing_id)
+    owner = owners.get(thing_id) or split(node, thing_id)
     if owner is None:
         return None
     call_id, name = owner
@@ -167,17 +201,28 @@ def _of_recorder(message: dict[str, Any], leg: str, recording: int) -> e.Recorde
             return None
 
 
-def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
-    """The operation that carries the command out."""
+def encode(command: c.Command, *, node: str, call_id: str, app: str, channels: Mapping[str, str] = ALL_OURS) -> Request:
+    """The operation that carries the command out; `channels` are Asterisk's own, by leg."""
 
     def channel(leg: str) -> str:
-        return leg_id(node, call_id, leg)
+        return channels.get(leg) or leg_id(node, call_id, leg)
+
+    def played(leg: str) -> str:
+        return leg_id(node, call_id, leg)  # what is played has an id of ours, whoever hears it
 
     match command:
         case c.CreateLeg():
-            return "channels", "create", _create(command, node=node, call_id=call_id, app=app)
+            return "channels", "create", _create(command, node=node, call_id=call_id, app=app, channels=channels)
         case c.Dial(leg=leg, ring_seconds=ring_seconds):
             return "channels", "dial", {"channelId": channel(leg), "timeout": ring_seconds}
+        case c.Answer(leg=leg):
+            return "channels", "answer", {"channelId": channel(leg)}
+        case c.TakeIn(leg=leg, account_id=account_id, life_seconds=life_seconds):
+            theirs = {"CHANNEL(accountcode)": account_id, "TIMEOUT(absolute)": str(life_seconds)}
+            return _set(channel(leg), theirs)
+        case c.SendAway(leg=leg):
+            told_away = {"context": AWAY_CONTEXT, "extension": "s", "priority": 1}
+            return "channels", "continueInDialplan", {"channelId": channel(leg), **told_away}
         case c.Hangup(leg=leg, cause=cause):
             return "channels", "hangup", {"channelId": channel(leg), "reason_code": str(cause)}
         case c.Mute(leg=leg):
@@ -193,22 +238,22 @@ def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
         case c.StopMusic(leg=leg):
             return "channels", "stopMoh", {"channelId": channel(leg)}
         case c.PlayTone(leg=leg, tone=tone):
-            played: dict[str, object] = {
+            signalled: dict[str, object] = {
                 "channelId": channel(leg),
-                "playbackId": f"{channel(leg)}.tone",
+                "playbackId": f"{played(leg)}.tone",
                 "media": f"tone:{tone}",
             }
-            return "channels", "playWithId", played
+            return "channels", "playWithId", signalled
         case c.Play(leg=leg, media=media, playback=playback, times=times):
             # A list of one sound has no gap where it begins again.
             looped: dict[str, object] = {
                 "channelId": channel(leg),
-                "playbackId": f"{channel(leg)}{PLAYBACK}{playback}",
+                "playbackId": f"{played(leg)}{PLAYBACK}{playback}",
                 "media": [playable(media)] * times,
             }
             return "channels", "playWithId", looped
         case c.Snoop(leg=leg):
-            copied: dict[str, object] = {"channelId": channel(leg), "snoopId": channel(snoop(leg))}
+            copied: dict[str, object] = {"channelId": channel(leg), "snoopId": played(snoop(leg))}
             return "channels", "snoopChannelWithId", {**copied, "spy": "in", "app": app}
         case c.TuneAmd(leg=leg, amd=amd):
             return _set(channel(snoop(leg)), {"LEGWORK_AMD": amd.arguments, "LEGWORK_APP": app})
@@ -236,7 +281,7 @@ def encode(command: c.Command, *, node: str, call_id: str, app: str) -> Request:
         case c.StopTap(leg=leg, recording=recording):
             return "channels", "hangup", {"channelId": channel(recorder(leg, recording)), "reason_code": "16"}
         case c.StopPlay(leg=leg, playback=playback):
-            return "playbacks", "stop", {"playbackId": f"{channel(leg)}{PLAYBACK}{playback}"}
+            return "playbacks", "stop", {"playbackId": f"{played(leg)}{PLAYBACK}{playback}"}
         case c.PlayToBridge(bridge=bridge, media=media, playback=playback):
             told: dict[str, object] = {
                 "bridgeId": bridge_id(node, call_id, bridge),
@@ -278,7 +323,9 @@ def _set(channel_id: str, values: dict[str, str]) -> Request:
     return "channels", "setChannelVars", {"channelId": channel_id, "variables": variables(values)}
 
 
-def _create(command: c.CreateLeg, *, node: str, call_id: str, app: str) -> dict[str, object]:
+def _create(
+    command: c.CreateLeg, *, node: str, call_id: str, app: str, channels: Mapping[str, str]
+) -> dict[str, object]:
     arguments: dict[str, object] = {
         "channelId": leg_id(node, call_id, command.leg),
         "endpoint": command.endpoint,
@@ -293,7 +340,7 @@ def _create(command: c.CreateLeg, *, node: str, call_id: str, app: str) -> dict[
         ),
     }
     if command.originator is not None:
-        arguments["originator"] = leg_id(node, call_id, command.originator)
+        arguments["originator"] = channels.get(command.originator) or leg_id(node, call_id, command.originator)
     return arguments
 
 

@@ -38,6 +38,7 @@ class Agent:
     web_login: bool = False
     call_login: bool = False
     busy: bool = False
+    pin: str = field(default="", repr=False)  # what is kept of it, "" without one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class Account:
     announcements: Mapping[str, Announcement] = field(default_factory=dict)  # by id
     templates: Mapping[str, Template] = field(default_factory=dict)  # by id
     endpoints: Mapping[str, str] = field(default_factory=dict)  # a voice bot, a voicemail: `PJSIP/…`, by id
+    dids: Mapping[str, str] = field(default_factory=dict)  # numbers of ours, and where calls to each go
     ivrs: Mapping[str, Ivr] = field(default_factory=dict)  # by id; its texts are not spoken yet
     default_ivr: str = ""  # the id of the one a campaign connects to that names nothing else
     report_tz: str = "UTC"

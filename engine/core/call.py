@@ -9,25 +9,22 @@ from typing import Protocol
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core import recording, talk
+from engine.core.causes import CAUSE_NORMAL, HANGUP_CAUSES
 from engine.core.ivr import Visit
 from engine.core.leg import Leg
 from engine.core.permit import ALLOWED, Verdict
 from engine.core.recording import Recording, What
-from engine.core.refused import CAUSE_NORMAL, HANGUP, once_more, refused
+from engine.core.refused import HANGUP, once_more, refused
 from engine.core.request import CallRequest, Party, RecordingOption, Side
 from engine.core.third import Transfer
 
-CAUSE_NO_ANSWER = 19
-CAUSE_ELSEWHERE = 26  # on the wire: "Call completed elsewhere", so that no phone shows a missed call
 ASTERISK_RESTART = "asterisk_restart"
 # Names of deadlines: that leg's ring time is over; that party is rung again; it is not waited for any longer.
 RING = "ring:"
 PAUSE = "pause:"
 QUEUE = "queue:"
 QUEUE_TIMEOUT = "queue_timeout"  # why a party could not be reached
-ELSEWHERE = "elsewhere"  # why the others are given up when one of them has answered
 GRACE_SECONDS = 60  # how much later than ours Asterisk's own limits fire
-HANGUP_CAUSES = {"ring_time": CAUSE_NO_ANSWER, ELSEWHERE: CAUSE_ELSEWHERE}
 
 
 class Flow(Protocol):
@@ -99,9 +96,15 @@ class Call:
     def talker(self, side: Side) -> Leg | None:
         """The leg of that side that was answered."""
         for leg in self.legs.values():
-            if leg.answered_at is not None and leg.side == side:
+            if leg.answered_at is not None and leg.side == side and leg.target >= 0:
                 return leg
         return None
+
+    @property
+    def waiter(self) -> Leg | None:
+        """Who was reached first, or called in and may not be answered yet: the other party is reached for this leg."""
+        side = self.request.first
+        return self.latest(side) if self.request.did else self.talker(side)
 
     @property
     def connected(self) -> bool:

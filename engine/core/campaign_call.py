@@ -1,7 +1,7 @@
 """A campaign's attempt to reach a contact: what is said, the request that it is, and why nobody is rung."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.core import connect, dialstring, permit
@@ -9,7 +9,7 @@ from engine.core.account import Account, Route
 from engine.core.call import Call
 from engine.core.campaign import KIND, Campaign, Lead
 from engine.core.flows import FLOWS
-from engine.core.ivr import Choice, Ivr
+from engine.core.ivr import Ivr, transfers
 from engine.core.refusal import InvalidRequest
 from engine.core.request import AROUND_SPEECH_SECONDS, CallRequest, CampaignAttempt, Limits, Party, Speech, Target
 from engine.core.speech import LEAD_SECONDS, Part, Pause, spoken
@@ -157,18 +157,12 @@ def _choices(
     limits: Limits,
 ) -> Mapping[str, Party]:
     written = connected_to(campaign, account)
-    names = {to for to in _transfers(ivr) if to} if ivr else {written} if written else set()
+    names = transfers(ivr) if ivr else {written} if written else set()
     return {
         name: connect.party(account, name, shown=shown, routes=routes, limits=limits)
         for name in sorted(names)
         if not name.startswith(f"{connect.IVR}:")
     }
-
-
-def _transfers(ivr: Ivr) -> Iterator[str]:
-    for step in ivr.steps:
-        choices: tuple[Choice, ...] = (*step.keys.values(), step.otherwise)
-        yield from (choice.to for choice in choices if choice.then == "transfer")
 
 
 def _speaking_seconds(asked: CallRequest) -> int:

@@ -3,6 +3,25 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+CAUSE_NORMAL = 16
+CAUSE_BUSY = 17
+CAUSE_NO_ANSWER = 19
+CAUSE_ELSEWHERE = 26  # on the wire: "Call completed elsewhere", so that no phone shows a missed call
+CAUSE_CONGESTION = 34
+ELSEWHERE = "elsewhere"  # why the others are given up when one of them has answered
+# Why who called in is turned away.
+NOBODY_FREE = "nobody_free"
+NOBODY_ANSWERED = "nobody_answered"
+NOBODY_REACHED = "nobody_reached"
+# The Q.850 cause that a leg's network is told, by why the leg is given up.
+HANGUP_CAUSES = {
+    "ring_time": CAUSE_NO_ANSWER,
+    ELSEWHERE: CAUSE_ELSEWHERE,
+    NOBODY_FREE: CAUSE_BUSY,
+    NOBODY_ANSWERED: CAUSE_NO_ANSWER,
+    NOBODY_REACHED: CAUSE_CONGESTION,
+}
+
 
 class Disposition(StrEnum):
     """How an attempt to reach a party came out."""
@@ -40,6 +59,10 @@ BY_US = {
     # The call's, where it has no leg that would tell.
     "queue_timeout": Outcome(Disposition.NOANSWER, "us", "queue_timeout"),
     "no_agent_free": Outcome(Disposition.BUSY, "party", "no agent was free"),
+    # Why who called in was turned away.
+    "nobody_free": Outcome(Disposition.BUSY, "us", "nobody was free"),
+    "nobody_answered": Outcome(Disposition.NOANSWER, "us", "nobody answered in time"),
+    "nobody_reached": Outcome(Disposition.CONGESTION, "us", "nobody could be reached"),
     "missed": Outcome(Disposition.CANCEL, "us", "missed"),
     "missing_field": Outcome(Disposition.CANCEL, "us", "missing_field"),
     "unspeakable": Outcome(Disposition.CANCEL, "us", "the text can not be spoken with these fields"),
@@ -63,6 +86,7 @@ BY_US = {
     "dnd": Outcome(Disposition.DND, "us", "on the do-not-disturb list"),
     "calling_hours": Outcome(Disposition.CANCEL, "us", "not within calling hours"),
 }
+ABANDONED = Outcome(Disposition.CANCEL, "party", "hung up before anybody answered")  # who called in
 CANCELLED = Outcome(Disposition.CANCEL, "us", "given up before it answered")
 
 BY_SIP_CODE = {

@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.core.call import QUEUE_TIMEOUT, Call
 from engine.core.causes import BY_US, CANCELLED, Disposition, Outcome
-from engine.core.ids import leg_id
+from engine.core.ids import channel_id
 from engine.core.leg import Leg
 from engine.core.request import Side, Speech
 
@@ -82,7 +82,8 @@ def cdr(call: Call, *, node: str) -> Cdr:
     `duration` runs from the leg's creation and `billsec` from its answer, both to its end; a leg
     that was dialled in vain has a `billsec` of 0.0, one that was never dialled has neither. `heard_seconds`
     of `announcement_seconds` were played to who answered, where something was to be spoken. An agent
-    that answered without the customer being rung was not answered to: the outcome is the customer's.
+    that answered without the customer being rung was not answered to: the outcome is the customer's. Who called in
+    dialled a number of ours, and is its own caller id.
     """
     leg = key_leg(call)
     dialed = leg if leg is not None and leg.dialed_at is not None else None
@@ -99,8 +100,8 @@ def cdr(call: Call, *, node: str) -> Cdr:
         kind=call.request.kind,
         agent_number=number_of(call, "agent"),
         customer_number=number_of(call, "customer"),
-        dialed_number=leg.number if leg else first.number,
-        caller_id=leg.caller_id if leg else first.caller_id,
+        dialed_number=call.request.did or (leg.number if leg else first.number),
+        caller_id=number_of(call, "customer") if call.request.did else leg.caller_id if leg else first.caller_id,
         disposition=outcome.disposition,
         reason=outcome.words,
         ended_by=call.ended_by or (leg.ended_by if leg else "us"),
@@ -110,7 +111,7 @@ def cdr(call: Call, *, node: str) -> Cdr:
         ended_at=ended_at if dialed else None,
         billsec=_span(answered_at, ended_at) if dialed else None,
         duration=_span(dialed.created_at, ended_at) if dialed else None,
-        channel=leg_id(node, call.call_id, dialed.name) if dialed else "",
+        channel=channel_id(node, call.call_id, dialed.name, dialed.channel) if dialed else "",
         digits=call.digits,
         heard_seconds=_heard(call, leg, speech) if speech else None,
         announcement_seconds=round(speech.seconds * speech.times, 3) if speech else None,

@@ -70,6 +70,24 @@ class Dial(LegCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(LegCommand):
+    """Answer who called in on this leg."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeIn(LegCommand):
+    """Say whose the leg of who called in is, and how long it may live: the dead-man, from now on."""
+
+    account_id: str
+    life_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendAway(LegCommand):
+    """Leave who called in to the dialplan, which says that nobody can take the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hangup(LegCommand):
     """End the leg, telling its network the Q.850 `cause`."""
 

@@ -13,6 +13,11 @@ def leg_id(node: str, call_id: str, leg: str) -> str:
     return f"{node}-{call_id}.{leg}"
 
 
+def channel_id(node: str, call_id: str, leg: str, channel: str) -> str:
+    """The id of the leg's channel: the leg's, unless Asterisk gave its own `channel` to who called in."""
+    return channel or leg_id(node, call_id, leg)
+
+
 def snoop(leg: str) -> str:
     """The name of the copy of what the leg's party says, beside the legs' own names."""
     return leg + SNOOP

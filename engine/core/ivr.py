@@ -58,6 +58,12 @@ class Ivr:
     language_code: str = ""
 
 
+def transfers(ivr: Ivr) -> set[str]:
+    """To whom it transfers, as it is written."""
+    choices = [choice for step in ivr.steps for choice in (*step.keys.values(), step.otherwise)]
+    return {choice.to for choice in choices if choice.then == "transfer" and choice.to}
+
+
 @dataclass(slots=True, kw_only=True)
 class Visit:
     """Where in an IVR somebody is: at which step, how often that was asked, and what was answered, by step."""

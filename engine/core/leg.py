@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.core.causes import ENDED_IN_VAIN, FINAL_CAUSES, FINAL_SIP_CODES, RETRIED, Outcome, outcome
+from engine.core.causes import ABANDONED, ENDED_IN_VAIN, FINAL_CAUSES, FINAL_SIP_CODES, RETRIED, Outcome, outcome
 from engine.core.request import Side
 
 
@@ -15,7 +15,7 @@ class Leg:
     number: str
     endpoint: str
     caller_id: str = ""  # what it is shown
-    target: int = 0  # its place in its party
+    target: int = 0  # its place in its party; -1: of a party that was given up for another
     attempt: int = 1  # at that target; a leg over the next trunk belongs to the same
     agent_id: str = ""  # whose telephone it is, if one of ours
     created_at: float | None = None
@@ -32,6 +32,7 @@ class Leg:
     amd_status: str = ""  # who answered, where that was asked: human, machine, silence, unsure
     amd_reason: str = ""  # Asterisk's word for why
     amd_at: float | None = None  # when that was known
+    channel: str = ""  # of who called in: Asterisk's id of the channel, which is not ours then
 
     @property
     def over(self) -> bool:
@@ -65,6 +66,8 @@ class Leg:
     @property
     def outcome(self) -> Outcome:
         """How it came out, once over."""
+        if self.channel and self.answered_at is None and self.hangup_reason is None:
+            return ABANDONED
         return outcome(
             answered=self.answered_at is not None,
             hangup_reason=self.hangup_reason,

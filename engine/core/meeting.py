@@ -6,14 +6,15 @@ until the answer, so that the network hears nothing. Else a leg enters the bridg
 
 from engine.core import waiting
 from engine.core.call import QUEUE_TIMEOUT, Call
-from engine.core.causes import Disposition
-from engine.core.commands import Command, KeepPair, Mute, PlayToBridge, PlayTone, SaveIntent, StopRing, Unmute
+from engine.core.causes import NOBODY_ANSWERED, NOBODY_FREE, NOBODY_REACHED, Disposition
+from engine.core.commands import Answer, Command, KeepPair, Mute, PlayToBridge, PlayTone, SaveIntent, StopRing, Unmute
 from engine.core.leg import Leg
-from engine.core.reach import reach, seek_again, stop_seeking
+from engine.core.reach import give_up, reach, seek_again, stop_seeking
 from engine.core.request import Side
 
 TONE_SECONDS = 3.0
 TONE = {Disposition.BUSY: "busy"}
+TURNED_AWAY = {Disposition.BUSY: NOBODY_FREE, Disposition.NOANSWER: NOBODY_ANSWERED}
 
 
 def connect(call: Call, first: Leg, name: str) -> list[Command]:
@@ -41,13 +42,13 @@ def go_on(call: Call, side: Side, orders: list[Command] | None) -> list[Command]
     """Carry out what comes next for that side's party, None if nobody is left; who was reached waits meanwhile."""
     if orders is None:
         return _failed(call, side)
-    first = call.talker(call.request.first)
+    first = call.waiter
     return [*(waiting.wait(call, first) if first else []), *orders]
 
 
 def met(call: Call, leg: Leg) -> list[Command]:
     """Put a new leg to who waits before it is dialled, where its network is to be heard."""
-    first = call.talker(call.request.first)
+    first = call.waiter
     if leg.side == call.request.first or first is None or not waiting.early(call.request):
         return []
     return call.add_to_bridge(first, leg)
@@ -55,7 +56,7 @@ def met(call: Call, leg: Leg) -> list[Command]:
 
 def bridge(call: Call, leg: Leg) -> list[Command]:
     """The other party has answered on this leg: both talk from now on."""
-    first = call.talker(call.request.first)
+    first = call.waiter
     assert first is not None  # the other one is rung when it has answered
     call.mark_bridged(first, leg)
     pair, staff = call.request.pair, next((each for each in (first, leg) if each.agent_id), None)
@@ -67,7 +68,7 @@ def bridge(call: Call, leg: Leg) -> list[Command]:
 
 def played(call: Call, playback: int) -> list[Command]:
     """What is played has come to its end: if it was the ring tone, it goes on."""
-    first = call.talker(call.request.first)
+    first = call.waiter
     latest = call.hears == waiting.RING_TONE and playback == call.plays
     return waiting.played(call, first) if first and latest else []
 
@@ -97,7 +98,7 @@ def deadline(call: Call, name: str) -> list[Command]:
 
 def ended(call: Call, leg: Leg) -> list[Command]:
     """What follows from the end of a leg: the next one of its party, or the end of the call."""
-    side, first = leg.side, call.talker(call.request.first)
+    side, first = leg.side, call.waiter
     if leg.answered_at is None and call.talker(side) is not None:
         return []  # another of its side has answered
     if leg.answered_at is None and (orders := reach(call, side)) is not None:
@@ -112,20 +113,32 @@ def ended(call: Call, leg: Leg) -> list[Command]:
 
 def _failed(call: Call, side: Side) -> list[Command]:
     """The party can not be reached: no dead air for who waits for it, a tone, then the end."""
-    first, leg = call.talker(call.request.first), call.latest(side)
+    first, leg = call.waiter, call.latest(side)
     if first is None:
         fault = leg.ended_by if leg else "party"
         return call.release(f"{call.request.first}_not_reached", ended_by=side if fault == "party" else fault)
+    if first.answered_at is None:
+        return _turned_away(call, first, leg)
     call.deadlines["tone"] = call.now + TONE_SECONDS
     tone = TONE.get(leg.outcome.disposition, "congestion") if leg else "busy"
     quiet = waiting.stop(call, first) or [StopRing(leg=first.name)]
     return [*quiet, PlayTone(leg=first.name, tone=tone)]
 
 
+def _turned_away(call: Call, first: Leg, leg: Leg | None) -> list[Command]:
+    """Who called in was not answered yet: an IVR is left, or its own network tells it why nobody was reached."""
+    if call.request.ivr:
+        give_up(call, "agent")
+        return [*waiting.stop(call, first), *call.close_bridge(), SaveIntent(legs=()), Answer(leg=first.name)]
+    if leg is None or call.gave_up:
+        return call.release(NOBODY_FREE)
+    return call.release(TURNED_AWAY.get(leg.outcome.disposition, NOBODY_REACHED))
+
+
 def taken_back(call: Call) -> list[Command]:
     """Repeat what may have been lost and is safe to repeat."""
     request = call.request
-    first, other = call.talker(request.first), call.talker(waiting.second(request))
+    first, other = call.waiter, call.talker(waiting.second(request))
     both = [leg for leg in (first, other or call.latest(waiting.second(request))) if leg and leg.usable]
     together = call.bridged_at is not None or waiting.early(request)
     joined = call.add_to_bridge(*both) if len(both) == 2 and call.bridge_open and together else []

@@ -195,6 +195,8 @@ def _route(case: Case) -> str | None:
 
 
 def _caller_id(case: Case) -> str | None:
+    if case.target.kind == "inbound":  # agents see who calls
+        return None
     try:
         shown(case.moment.account, case.target.caller_id)
     except InvalidRequest as exc:

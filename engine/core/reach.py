@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from engine.core import commands as c
 from engine.core import hunt
 from engine.core.amd import BEEP_SECONDS, SNOOP_SECONDS, VERDICT_SECONDS
-from engine.core.call import ELSEWHERE, GRACE_SECONDS, PAUSE, QUEUE, Call
+from engine.core.call import GRACE_SECONDS, PAUSE, QUEUE, Call
+from engine.core.causes import ELSEWHERE
 from engine.core.events import AgentsFree
 from engine.core.ivr import IVR_SECONDS
 from engine.core.leg import Leg
@@ -53,6 +54,14 @@ def stop_seeking(call: Call, side: Side) -> None:
     """Nobody is waited for any more."""
     call.seeking.pop(side, None)
     call.deadlines.pop(QUEUE + side, None)
+
+
+def give_up(call: Call, side: Side) -> None:
+    """That side's party is not reached any more: another may be, from the beginning."""
+    for leg in call.legs_of(side):
+        leg.target = -1
+    call.sought_since.pop(side, None)
+    call.gave_up = ""
 
 
 def seek_again(call: Call) -> Iterator[c.Command]:
@@ -117,6 +126,8 @@ def _waiting(call: Call, side: Side) -> Leg | None:
     """Who is to talk to that side's party, if that one is on the line."""
     if side == "third" and call.transfer:
         return call.legs[call.transfer.other]
+    if call.request.did:
+        return call.waiter
     return call.talker("agent" if side == "customer" else "customer")
 
 
@@ -136,12 +147,12 @@ def _shown_to(call: Call, side: Side) -> str:
 def life_seconds(request: CallRequest) -> int:
     """How long a leg may live before Asterisk ends it by itself: longer than anything we would let happen."""
     reaching = sum(_longest(request, party) for party in request.parties.values())
-    before = _before_talk(request) if request.campaign else 0
+    before = _before_talk(request) if request.campaign or request.did else 0
     return reaching + before + request.max_talk_seconds + GRACE_SECONDS
 
 
 def _before_talk(request: CallRequest) -> int:
-    """The seconds a campaign's customer may be on the line, at most, before it talks to anybody."""
+    """The seconds a customer may be on the line, at most, before it talks to anybody but a machine of ours."""
     analysis = request.amd.total_analysis_time / 1000 if request.amd else 0.0
     hearing = analysis + SNOOP_SECONDS + VERDICT_SECONDS + BEEP_SECONDS if request.amd else 0.0
     speech = request.speech.times * (request.speech.seconds + AROUND_SPEECH_SECONDS) if request.speech else 0.0
@@ -160,7 +171,7 @@ def _longest(request: CallRequest, party: Party) -> int:
 def _next_step(call: Call, side: Side) -> hunt.Step:
     return hunt.next_step(
         call.party(side),
-        call.hunted(side),
+        [leg for leg in call.hunted(side) if leg.target >= 0],
         now=call.now,
         pause_seconds=call.request.retry_pause_seconds,
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from engine.core import commands as c
 from engine.core import recording
 from engine.core.amd import AMD, SNOOP
+from engine.core.causes import CAUSE_NORMAL
 
 if TYPE_CHECKING:
     from engine.core.call import Call
@@ -14,11 +15,11 @@ UNPLAYABLE = "unplayable"  # why a call ends whose speech Asterisk does not play
 # Names of deadlines: do this again, as Asterisk did not answer.
 HANGUP = "hangup:"
 UNMUTE = "unmute:"
+ANSWER = "answer:"
 OPEN = "open"
 ADD = "add:"
 ARRANGE = "arrange"  # who is in the bridge during a transfer, and who hears what instead
 AGAIN_SECONDS = 1.0
-CAUSE_NORMAL = 16
 
 NO_BRIDGE = 404
 THERE = 409  # Asterisk's answer for a bridge it has already
@@ -26,7 +27,7 @@ GONE = (400, 404)  # Asterisk's answers for a channel it does not have
 # What a transfer does with the parties.
 ARRANGED = (c.AddToBridge, c.RemoveFromBridge, c.StartRing, c.StopRing, c.StartMusic, c.StopMusic)
 # A command Asterisk refused that nothing else would make up for: the call can not go on.
-VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute)
+VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute, c.Answer)
 
 
 def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
@@ -74,6 +75,10 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
         case c.Unmute(leg=name) if status == 0 and call.still(command):
             call.deadlines[UNMUTE + name] = call.now + AGAIN_SECONDS
             return []
+        case c.Answer(leg=name) if status == 0 and call.still(command):
+            if call.legs[name].answered_at is None:
+                call.deadlines[ANSWER + name] = call.now + AGAIN_SECONDS
+            return []
         case _ if isinstance(command, VITAL) and call.still(command):
             return call.release("refused")
         case _:
@@ -99,17 +104,22 @@ def _rearrange(call: "Call", command: c.Command, status: int) -> list[c.Command]
 
 
 def once_more(call: "Call", name: str) -> list[c.Command] | None:
-    """What is to be done again as that deadline has come; None where it is no deadline of this kind."""
-    if name.startswith(HANGUP):
-        return [c.Hangup(leg=name.removeprefix(HANGUP), cause=CAUSE_NORMAL)]
-    if name.startswith(UNMUTE):
-        return [c.Unmute(leg=name.removeprefix(UNMUTE))]
-    if name == OPEN:
-        return [c.OpenBridge(bridge=call.bridge)]
-    if name.startswith(ADD) and call.transfer is None:
-        legs = [call.legs[each] for each in name.removeprefix(ADD).split(",")]
-        return call.add_to_bridge(*(leg for leg in legs if leg.usable))
-    return None
+    """What is done again at that deadline; None where it is none of these."""
+    kind, _, leg = name.partition(":")
+    match f"{kind}:" if leg else name:
+        case "hangup:":
+            return [c.Hangup(leg=leg, cause=CAUSE_NORMAL)]
+        case "answer:":
+            return [c.Answer(leg=leg)]
+        case "unmute:":
+            return [c.Unmute(leg=leg)]
+        case "open":
+            return [c.OpenBridge(bridge=call.bridge)]
+        case "add:" if call.transfer is None:
+            legs = [call.legs[each] for each in leg.split(",")]
+            return call.add_to_bridge(*(each for each in legs if each.usable))
+        case _:
+            return None
 
 
 def _speaks(call: "Call") -> bool:

@@ -123,6 +123,9 @@ class CallRequest:
     an IVR transfers to is in `choices`, too.
 
     `recording` says which of those who talk to each other are recorded; with `transcript` that is written down.
+
+    Who calls in, on the number `did` of ours, is the customer, and on the line from the start: the agent's party is
+    reached for it, then it is led through `ivr`. "" where we call.
     """
 
     account_id: str
@@ -143,6 +146,7 @@ class CallRequest:
     connect_to: str = ""
     recording: RecordingOption = ""
     transcript: bool = False
+    did: str = ""
 
     @property
     def parties(self) -> dict[Side, Party]:
@@ -151,8 +155,8 @@ class CallRequest:
 
     @property
     def first(self) -> Side:
-        """Whose party is reached first, and waits for the other one's."""
-        return "agent" if self.agent is not None and self.campaign is None else "customer"
+        """Whose party is reached first, or calls in, and waits for the other one's."""
+        return "agent" if self.agent is not None and self.campaign is None and not self.did else "customer"
 
     def party(self, side: Side) -> Party:
         """The party of that side, which is one of those to be reached."""

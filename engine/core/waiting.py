@@ -14,6 +14,8 @@ RING = "ring"
 MUSIC = "music"
 RING_TONE = "ring_tone"
 LOOPS = 100  # of the ring tone, before it has to be asked for again
+QUEUED = "queued"  # the deadline after which who called in hears that it has to wait
+QUEUED_SECONDS = 0.3  # so long it hears ringing: mostly somebody is free at once
 SHORTEST_SECONDS = 1.0  # a playback that was over sooner can not be played: no use in trying for ever
 
 
@@ -31,9 +33,17 @@ def wait(call: Call, leg: Leg) -> list[c.Command]:
     """Let the leg hear what it is to hear now, if it is something else than before."""
     if call.request.ring_tone and call.hears != RING:
         return _hear(call, leg, RING_TONE)
+    if second(call.request) in call.seeking and call.request.did and call.hears != MUSIC:
+        call.deadlines[QUEUED] = call.now + QUEUED_SECONDS
+        return _hear(call, leg, RING)
     if second(call.request) in call.seeking:
         return _hear(call, leg, MUSIC)
     return _hear(call, leg, "" if early(call.request) else RING)
+
+
+def queued(call: Call, leg: Leg) -> list[c.Command]:
+    """Nobody was free at once: music, until somebody is."""
+    return _hear(call, leg, MUSIC) if second(call.request) in call.seeking else []
 
 
 def stop(call: Call, leg: Leg) -> list[c.Command]:

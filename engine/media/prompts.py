@@ -43,6 +43,10 @@ class Prompts:
         asked, _ = manner(voice=ivr.voice or None, language_code=ivr.language_code or None)
         return replace(ivr, steps=tuple([await self._step(step, asked) for step in ivr.steps]))
 
+    async def said(self, text: str) -> Prompt:
+        """The text as a sound, in the manner that nobody asks for. Raises `VoiceFailed`, `Unavailable`."""
+        return await self.prompt(text, manner()[0])
+
     async def prompt(self, text: str, asked: Manner) -> Prompt:
         """The text as a sound. Raises `VoiceFailed`, `Unavailable`, `InvalidRequest`."""
         name = name_of(text, asked, "prompt")

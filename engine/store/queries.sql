@@ -26,7 +26,7 @@ WITH asked AS (
         cause = excluded.cause, sip_code = excluded.sip_code, estimated = excluded.estimated,
         hangup_at = excluded.hangup_at, hangup_reason = excluded.hangup_reason, disposition = excluded.disposition,
         reason = excluded.reason, ended_by = excluded.ended_by, amd_status = excluded.amd_status,
-        amd_reason = excluded.amd_reason, amd_at = excluded.amd_at
+        amd_reason = excluded.amd_reason, amd_at = excluded.amd_at, target = excluded.target
 ), new_recordings AS (
     INSERT INTO recordings AS known (name, account_id, node, call_id, leg, side, transcript, asked_at, started_at,
         ended_at, state, reason)
@@ -318,18 +318,18 @@ SELECT call_id FROM calls WHERE node = $1 AND ended_at IS NULL AND hangup_asked_
 
 -- name: attempts
 -- An account's requests of the 24 hours before a time (where asked for) and those for one number of the 10 minutes
--- before it, without some calls, and when the first of each was made.
+-- before it, without some calls and those that came in, and when the first of each was made.
 SELECT day.calls AS today, day.first_at AS first_today_at, number.calls AS to_destination,
     number.first_at AS first_to_destination_at
 FROM (
     SELECT count(*) AS calls, min(requested_at) AS first_at FROM calls
-    WHERE $5 AND account_id = $1 AND requested_at > to_timestamp($3) - interval '24 hours'
+    WHERE $5 AND account_id = $1 AND requested_at > to_timestamp($3) - interval '24 hours' AND kind <> 'inbound'
         AND call_id <> ALL ($4::text[])
 ) AS day, (
     SELECT count(*) AS calls, min(requested_at) AS first_at FROM calls
     WHERE $6 AND request #> '{customer,targets}' @> jsonb_build_array(jsonb_build_object('number', $2::text))
         AND requested_at > to_timestamp($3) - interval '10 minutes'
-        AND account_id = $1 AND call_id <> ALL ($4::text[])
+        AND account_id = $1 AND call_id <> ALL ($4::text[]) AND kind <> 'inbound'
 ) AS number
 
 -- name: stops

@@ -35,6 +35,7 @@ from tests.ari.fake import FakeAsterisk
 from tests.store.conftest import execute
 from tests.store.test_keys import kept
 from tests.store.test_store import new_call
+from tests.voice import LIMITS, Voice
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -110,7 +111,7 @@ async def _running(
     ):
         asterisk.reply("GET channels", 200, [])
         asterisk.reply("GET bridges", 200, [])
-        switch = Switch(ari, store, tasks, node=node, gate=Gate(accounts, store))
+        switch = Switch(ari, store, tasks, node=node, gate=Gate(accounts, store), limits=LIMITS, voice=Voice())
         await store.writer.own()
         services = [
             tasks.create_task(store.writer.run()),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.ari.codec import decode, encode, variables
+from engine.ari.codec import arrival, arrived, decode, encode, timestamp, variables
 from engine.ari.operations import OPERATIONS
 from engine.core import commands as c
 from engine.core import events as e
@@ -231,6 +231,7 @@ def test_nothing_is_recorded_outside_of_an_account_s_folder(account_id: str) -> 
 
 # What reaches Asterisk through `encode`, and no more: none of these sets a variable, but for create.
 NICKNAMES = {
+    ("channels", "answer"),
     ("channels", "create"),
     ("channels", "dial"),
     ("channels", "hangup"),
@@ -315,6 +316,56 @@ def test_no_command_is_sent_that_could_set_another_variable() -> None:
             if kind not in (c.SaveIntent, c.SeekAgent, c.KeepPair, c.FindThird):  # not for Asterisk
                 sent.add(encode(command, node="n1", call_id="57362de4f0", app="legwork-n1")[:2])
     assert sent == NICKNAMES
+
+
+CAME_IN = {
+    "id": "1700000000.7",
+    "name": "PJSIP/carrier-0000000a",
+    "state": "Ring",
+    "creationtime": AT,
+    "caller": {"name": "<script>", "number": "919910088888"},
+    "dialplan": {"context": "legwork-inbound", "exten": "+15168148111", "priority": 2},
+}
+OWNERS = {"1700000000.7": ("57362de4f0", "b1")}
+
+
+def test_who_comes_in_is_known_by_what_our_dialplan_says() -> None:
+    message = {"type": "StasisStart", "args": ["inbound"], "channel": CAME_IN}
+    told = arrival(message)
+    assert told is not None
+    assert told[0] == "inbound"
+    assert (told[1].channel, told[1].did, told[1].caller) == ("1700000000.7", "15168148111", "919910088888")
+    assert told[1].endpoint == "carrier"
+    for args in ([], ["amd", "HUMAN"], ["outbound"]):
+        assert arrival({**message, "args": args}) is None
+
+
+def test_the_endpoint_is_the_channels_name_and_nothing_else() -> None:
+    for name in ("PJSIP/101-0000001f", "PJSIP/101-1234567890"):
+        assert arrived({**CAME_IN, "name": name}).endpoint == "101"
+    for name in ("Local/101@x-00000001;1", "PJSIP/a b-00000001", "", "PJSIP/101"):
+        assert arrived({**CAME_IN, "name": name}).endpoint == ""
+
+
+def test_a_channel_that_came_in_keeps_its_id_and_is_the_leg() -> None:
+    event = {"type": "ChannelStateChange", "timestamp": AT, "channel": {**CAME_IN, "state": "Up"}}
+    assert decode(event, node="n1") is None
+    decoded = decode(event, node="n1", owners=OWNERS)
+    assert decoded == ("57362de4f0", e.Answered(leg="b1", at=timestamp(AT)))
+    where: dict[str, Any] = {
+        "node": "n1",
+        "call_id": "57362de4f0",
+        "app": "legwork-n1",
+        "channels": {"b1": "1700000000.7"},
+    }
+    assert encode(c.Answer(leg="b1"), **where) == ("channels", "answer", {"channelId": "1700000000.7"})
+    _, _, added = encode(c.AddToBridge(bridge=1, legs=("b1", "a1")), **where)
+    assert added["channel"] == ["1700000000.7", "n1-57362de4f0.a1"]
+    _, _, played = encode(c.Play(leg="b1", media="sound:beep", playback=3, times=1), **where)
+    assert (played["channelId"], played["playbackId"]) == ("1700000000.7", "n1-57362de4f0.b1.p3")
+    over = {"type": "PlaybackFinished", "timestamp": AT, "playback": {"id": "n1-57362de4f0.b1.p3"}}
+    told = decode({**over, "channel": {}}, node="n1", owners=OWNERS)
+    assert told == ("57362de4f0", e.Played(leg="b1", at=timestamp(AT), playback=3))
 
 
 # Operations that dial, set variables or move a channel into the dialplan: nothing of ours has a use for them.

@@ -6,6 +6,8 @@ import pytest
 
 from engine.core.call import Call
 from engine.core.flows import FLOWS
+from engine.core.inbound import Arrival
+from engine.core.inbound import call as begun
 from engine.core.request import CallRequest, CampaignAttempt, Party, Speech, Target
 
 CALLER_ID = "15168148111"
@@ -54,6 +56,21 @@ def campaign_of(customer: Party = CUSTOMER, **more: Any) -> CallRequest:
     return CallRequest(
         account_id="account_1", kind="campaign", customer=customer, max_talk_seconds=600, campaign=attempt, **more
     )
+
+
+def inbound_of(agent: Party | None = AGENT, **more: Any) -> Call:
+    """A call that came in for that party, not started."""
+    asked = CallRequest(
+        account_id="account_1",
+        kind="inbound",
+        customer=Party(targets=(Target(number="919910088888", endpoints=()),), ring_seconds=0, caller_id="15168148111"),
+        agent=agent,
+        max_talk_seconds=600,
+        did="15168148111",
+        **more,
+    )
+    arrival = Arrival(channel="1700000000.7", at=100.0, dialled="15168148111", caller="919910088888")
+    return begun(asked, arrival, call_id="57362de4f0")
 
 
 def call_of(request: CallRequest) -> Call:

@@ -51,7 +51,7 @@ class Life:
         self.random = random
         self.patient = patient  # parties answer, and talk for a while
         self.now = 100.0
-        self.channels: dict[str, str] = {}
+        self.channels: dict[str, str] = dict.fromkeys(call.legs, "Ring")  # who calls in is there already
         self.bridges: set[int] = set()
         self.orders: deque[c.Command] = deque(call.start(self.now))
         self.events: list[e.Event] = []
@@ -102,11 +102,14 @@ class Life:
         state = self.channels[leg]
         if state == "Down" or self.random.random() < 0.4:
             return
-        if state == "Up":
+        if state == "Ring":
+            act = "end" if self.random.random() < 0.1 else "wait"
+        elif state == "Up":
             acts: tuple[str, ...] = (
                 ("press", "end", "finish", "finish") if self.call.request.speech else ("press", "end")
             )
-            acts = ("press", "press", "end", *["finish"] * 7) if self.call.request.campaign else acts
+            long = self.call.request.campaign or self.call.request.ivr
+            acts = ("press", "press", "end", *["finish"] * 7) if long else acts
             act = self.random.choice(acts)
             if leg in self.snoops and self.random.random() < 0.5:
                 act = self.random.choice(("verdict", "verdict", "talk", "fall silent", "lose"))
@@ -136,7 +139,7 @@ class Life:
             self._tell(e.Talked(leg=leg, at=self.now) if act == "talk" else e.FellSilent(leg=leg, at=self.now))
         elif act == "lose":
             self._end_snoop(leg)
-        else:
+        elif act == "end":
             self._end(leg, *self.random.choice(CAUSES))
 
     def _stays(self) -> bool:
@@ -351,6 +354,10 @@ class Life:
                 self.muted.add(leg)
             case c.Unmute(leg=leg):
                 self.muted.discard(leg)
+            case c.Answer(leg=leg):
+                if self.channels[leg] == "Ring":
+                    self.channels[leg] = "Up"
+                    self._tell(e.Answered(leg=leg, at=self.now))
             case c.Dial(leg=leg):
                 assert self.channels[leg] == "Down", "dial is never repeated"
                 self.channels[leg] = "Dialed"

@@ -8,10 +8,11 @@ from random import Random
 import pytest
 
 from engine.core.amd import Amd
+from engine.core.call import Call
 from engine.core.cdr import cdr
 from engine.core.ivr import Choice, Ivr, Prompt, Step, Then
 from engine.core.request import Alert, CallRequest, Pair, Party, Speech, Target
-from tests.core.conftest import CALLER_ID, call_of, campaign_of, otp_of, request_of
+from tests.core.conftest import CALLER_ID, call_of, campaign_of, inbound_of, otp_of, request_of
 from tests.core.exchange import Life
 
 LIVES = int(os.environ.get("WALK_LIVES", "5000"))
@@ -35,6 +36,14 @@ def request(random: Random) -> CallRequest:
         max_talk_seconds=random.choice((10, 7200)),
         recording=random.choice(("", "both", "agent", "customer")),
     )
+
+
+def came(random: Random) -> Call:
+    """A call that comes in, for anybody."""
+    choices = {name: party(random, f"9199100{place}10") for place, name in enumerate(("agent:1", "group:1"))}
+    asked = random.choice((None, ivr(random)))
+    reached = party(random, "91991000010")
+    return inbound_of(random.choice((None, reached)) if asked else reached, ivr=asked, choices=choices)
 
 
 def campaign(random: Random) -> CallRequest:
@@ -113,9 +122,11 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
     spoken, asked, met = 0, 0, 0
     transferred: dict[str, int] = {}
     verdicts: set[str | None] = set()
-    for seed in range(LIVES):
+    came_in: set[tuple[str, bool, bool]] = set()
+    led_on = 0
+    for seed in range(LIVES + LIVES // 4):
         random = Random(seed)
-        life = Life(call_of(request(random)), random, third)
+        life = Life(call_of(request(random)) if seed < LIVES else came(random), random, third)
         life.run()
         call = life.call
         where = f"seed {seed}"
@@ -145,8 +156,13 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
             cut_off = sum(leg.hangup_reason == "interrupted" for leg in legs)
             for place, target in enumerate(party.targets):
                 tried = [leg for leg in legs if leg.target == place]
-                assert len(tried) <= (1 + party.retries) * len(target.endpoints) + cut_off, where
-            assert sum(leg.answered_at is not None for leg in legs) <= 1, where
+                assert len(tried) <= (1 + party.retries) * max(1, len(target.endpoints)) + cut_off, where
+            assert sum(leg.answered_at is not None and leg.target >= 0 for leg in legs) <= 1, where
+        if call.request.did:
+            caller = call.legs["b1"]
+            assert call.bridged_at is None or caller.answered_at is not None, where
+            came_in.add((record.disposition, caller.answered_at is not None, call.bridged_at is not None))
+            led_on += bool(call.visit) and any(leg.target < 0 for leg in call.legs.values()) and bool(call.connecting)
         if call.request.campaign:
             verdicts.add(record.amd_status)
             asked += bool(record.answers)
@@ -165,6 +181,13 @@ def test_no_life_leaks_a_leg_or_a_bridge_or_ends_twice() -> None:
     assert spoken > LIVES / 100
     assert asked > LIVES / 200
     assert met > LIVES / 500
+    assert {
+        ("ANSWER", True, True),
+        ("CANCEL", False, False),
+        ("BUSY", False, False),
+        ("NOANSWER", False, False),
+    } <= came_in
+    assert led_on
     assert verdicts == {None, "human", "machine", "silence", "unsure"}
 
 

@@ -24,6 +24,7 @@ from engine.store.spool import Spool
 from engine.switch import Switch
 from tests.live.lab import RATE, settings
 from tests.store.conftest import execute, other_database
+from tests.voice import LIMITS, Voice
 
 MEDIA = Path(__file__).resolve().parents[2] / ".lab/media/t1"  # where the lab's Asterisk sees it, too
 NODE = "t1"
@@ -109,6 +110,8 @@ async def engine_on(url: str, scratch: Path) -> AsyncIterator[OwnNode]:
             tasks,
             node=NODE,
             gate=Gate(accounts, store),
+            limits=LIMITS,
+            voice=Voice(),
             ended=lambda call: over.update({call.call_id: call}),
         )
         running = [

@@ -131,6 +131,18 @@ class Call:
             assert self.remote_rtp, "nowhere to send audio to yet"
             self.rtp.send(payload, self.remote_rtp)
 
+    async def press(self, keys: str) -> None:
+        """Press these keys, 100 ms each, 100 ms apart."""
+        assert self.remote_rtp, "nowhere to send keys to yet"
+        for key in keys:
+            begun = round(time.time() * 8000) % 2**32
+            for frames in range(1, 6):
+                self.rtp.send_event(KEYS.index(key), frames, self.remote_rtp, begun=begun, last=False)
+                await asyncio.sleep(FRAME_SECONDS)
+            for _ in range(3):
+                self.rtp.send_event(KEYS.index(key), 5, self.remote_rtp, begun=begun, last=True)
+            await asyncio.sleep(0.1)
+
     async def end(self) -> None:
         """Hang up, or give up where nobody answered yet; wait until the other side says so."""
         if any(status >= 300 for status in self.statuses) or self.bye_at:
@@ -164,15 +176,16 @@ class Call:
 class Phone(asyncio.DatagramProtocol):
     """One SIP socket and the calls on it."""
 
-    def __init__(self, caller: str) -> None:
+    def __init__(self, caller: str, name: str = "") -> None:
         self.caller = caller
+        self.name = name  # shown before the number, as it is
         self.calls: dict[str, Call] = {}
 
     @classmethod
-    async def open(cls, caller: str = "919910088888") -> Self:
+    async def open(cls, caller: str = "919910088888", *, name: str = "", port: int = 0) -> Self:
         """A phone that shows this number."""
         loop = asyncio.get_running_loop()
-        _, phone = await loop.create_datagram_endpoint(lambda: cls(caller), local_addr=("127.0.0.1", 0))
+        _, phone = await loop.create_datagram_endpoint(lambda: cls(caller, name), local_addr=("127.0.0.1", port))
         return phone
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
@@ -199,7 +212,7 @@ class Phone(asyncio.DatagramProtocol):
         headers = {
             "via": self._via(),
             "max-forwards": "70",
-            "from": f"<sip:{self.caller}@{self.address[0]}>;tag={call.id}",
+            "from": f"{self.name}<sip:{self.caller}@{self.address[0]}>;tag={call.id}",
             "to": f"<sip:{call.number}@{call.peer[0]}:{call.peer[1]}>",
             "call-id": call.id,
             "cseq": f"{call.cseq} {method}",

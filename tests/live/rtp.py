@@ -56,6 +56,12 @@ class Rtp(asyncio.DatagramProtocol):
         header = struct.pack("!BBHII", 0x80, PCMU, self.sequence % 2**16, stamp, self.port)
         self.transport.sendto(header + payload, peer)
 
+    def send_event(self, key: int, frames: int, peer: Address, *, begun: int, last: bool) -> None:
+        """Send one packet of a key that is held (RFC 4733), begun at that timestamp, for so many frames until now."""
+        self.sequence += 1
+        header = struct.pack("!BBHII", 0x80, TELEPHONE_EVENT, self.sequence % 2**16, begun, self.port)
+        self.transport.sendto(header + struct.pack("!BBH", key, 0x80 * last | 10, frames * FRAME), peer)
+
 
 def linear(byte: int) -> int:
     """One u-law byte as a sample (ITU-T G.711)."""

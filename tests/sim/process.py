@@ -16,6 +16,7 @@ from engine.store.postgres import LOOK_SECONDS, Store
 from engine.store.writer import Writer
 from engine.switch import Switch
 from tests.sim.loop import VirtualLoop
+from tests.voice import LIMITS, Voice
 
 NODE = "n1"
 ACCOUNT = Account(
@@ -112,7 +113,7 @@ class Process:
         await _own(store, wait=True)
         async with asyncio.TaskGroup() as tasks:
             gate = Gate(Accounts(accounts={"account_1": ACCOUNT}, routes=ROUTES), store)
-            switch = self.switch = Switch(ari, store, tasks, node=NODE, gate=gate)
+            switch = self.switch = Switch(ari, store, tasks, node=NODE, gate=gate, limits=LIMITS, voice=Voice())
             services = [
                 tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note)),
                 tasks.create_task(store.writer.run()),

@@ -28,6 +28,7 @@ from tests.ari.fake import FakeAsterisk
 from tests.core.conftest import AGENT, request_of
 from tests.core.test_callback import LIMITS, callback_of
 from tests.store.conftest import database_url, store
+from tests.voice import Voice
 
 __all__ = ["database_url", "store"]
 
@@ -114,7 +115,7 @@ async def node(store: Store) -> AsyncIterator[Node]:
         ):
             accounts = Accounts(accounts={"account_1": ACCOUNT}, routes=(Route("91", ("PJSIP/{number}@carrier",)),))
             gate = Gate(accounts, store)
-            switch = Switch(ari, store, tasks, node="n1", gate=gate)
+            switch = Switch(ari, store, tasks, node="n1", gate=gate, limits=LIMITS, voice=Voice())
             running = tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note))
             async with asyncio.timeout(3):
                 while not switch.ready:

@@ -2,11 +2,12 @@
 
 from types import ModuleType
 
-from engine.core.flows import announce, campaign, click2call
+from engine.core.flows import announce, campaign, click2call, inbound
 
 FLOWS: dict[str, ModuleType] = {
     "click2call": click2call,
     "callback": click2call,
     "otp": announce,
     "campaign": campaign,
+    "inbound": inbound,
 }

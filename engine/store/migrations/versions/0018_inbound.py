@@ -1,0 +1,11 @@
+"""Legs of who called in: Asterisk's own id of the channel, as it is not ours."""
+
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    """Add the column."""
+    op.execute("ALTER TABLE legs ADD channel text NOT NULL DEFAULT ''")

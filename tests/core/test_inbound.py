@@ -1,0 +1,242 @@
+"""Calls that come in: whom they are for, and how each goes, as a table of events and commands."""
+
+import pytest
+
+from engine.core import commands as c
+from engine.core import events as e
+from engine.core.account import Account, Agent, Route
+from engine.core.call import Call
+from engine.core.cdr import cdr
+from engine.core.connect import QUEUE_SECONDS
+from engine.core.inbound import ANONYMOUS, caller_of, digits, request
+from engine.core.ivr import Choice, Ivr, Prompt, Step
+from engine.core.reconcile import reconcile
+from engine.core.refusal import InvalidRequest
+from engine.core.request import CallRequest, Limits, Party, Target
+from tests.core.conftest import CALLER_ID, inbound_of, party_of
+
+LIMITS = Limits(ring_seconds=30, max_talk_seconds=7200)
+ROUTES = (Route("91", ("PJSIP/{number}@carrier",)),)
+IVR = Ivr(
+    ivr_id="survey",
+    steps=(
+        Step(
+            name="q",
+            prompt=Prompt(media="sound:/q", seconds=2.0),
+            keys={"0": Choice(then="transfer", to="extension:104")},
+        ),
+    ),
+)
+ACCOUNT = Account(
+    account_id="account_1",
+    name="Demo shop",
+    region="IN",
+    extensions=("104",),
+    agents={name: Agent(agent_id=name, number=f"9199100{name}01") for name in ("201", "202", "205")},
+    groups={"301": ("201", "202")},
+    endpoints={"bot": "PJSIP/bot@carrier"},
+    ivrs={"survey": IVR},
+)
+STAFFED = Party(
+    targets=tuple(
+        Target(number=f"91991000{name}", endpoints=(f"PJSIP/91991000{name}@carrier",), agent_id=name)
+        for name in ("201", "202")
+    ),
+    ring_seconds=30,
+    caller_id="919910088888",
+    queue_seconds=60,
+)
+
+
+def asked(to: str, *, caller: str = "919910088888", sticky: str | None = None) -> CallRequest:
+    ivr = IVR if to == "ivr:survey" else None
+    limits = {"routes": ROUTES, "limits": LIMITS}
+    return request(ACCOUNT, did=CALLER_ID, to=to, caller=caller, sticky=sticky, ivr=ivr, **limits)  # type: ignore[arg-type]
+
+
+def agents(party: Party | None) -> list[str]:
+    return [target.agent_id or target.number for target in party.targets] if party else []
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("919910088888", "919910088888"),
+        ("+919910088888", "919910088888"),
+        ("9910088888", "919910088888"),  # as people write it there
+        ("31337", "31337"),
+        ("anonymous", ANONYMOUS),
+        ("", ANONYMOUS),
+        ("1", ANONYMOUS),
+        ("9" * 16, ANONYMOUS),
+        ("919910088888\n", ANONYMOUS),
+        ("919910088888;DROP TABLE cdrs", ANONYMOUS),
+        ("<b>919910088888</b>", ANONYMOUS),
+        ("../../etc/passwd", ANONYMOUS),
+        ("${SHELL(id)}", ANONYMOUS),
+        ("١٢٣٤٥", ANONYMOUS),
+    ],
+)
+def test_of_who_calls_only_digits_are_taken(text: str, known: str) -> None:
+    assert caller_of(ACCOUNT, text) == known
+
+
+@pytest.mark.parametrize(
+    ("text", "did"), [("+15168148111", CALLER_ID), (CALLER_ID, CALLER_ID), ("1516x", ""), ("*", "")]
+)
+def test_a_dialled_number_is_its_digits_or_none(text: str, did: str) -> None:
+    assert digits(text) == did
+
+
+@pytest.mark.parametrize(
+    ("to", "sticky", "reached"),
+    [
+        ("agent:201", None, ["201"]),
+        ("group:301", None, ["201", "202"]),
+        ("group:301", "202", ["202", "201"]),
+        ("group:301", "205", ["205", "201", "202"]),
+        ("group:301", "gone", ["201", "202"]),
+        ("extension:104", None, ["104"]),
+        ("extension:104", "205", ["205", "104"]),
+        ("endpoint:bot", None, ["bot"]),
+        ("ivr:survey", None, []),
+        ("ivr:survey", "205", ["205"]),
+    ],
+)
+def test_the_callers_own_agent_comes_first(to: str, sticky: str | None, reached: list[str]) -> None:
+    assert agents(asked(to, sticky=sticky).agent) == reached
+
+
+def test_agents_see_who_calls_or_the_number_called() -> None:
+    assert asked("agent:201").party("agent").caller_id == "919910088888"
+    assert asked("agent:201", caller=ANONYMOUS).party("agent").caller_id == CALLER_ID
+
+
+def test_an_own_agent_keeps_nobody_waiting_in_front_of_an_ivr() -> None:
+    assert asked("ivr:survey", sticky="205").party("agent").queue_seconds == 0
+    assert asked("group:301", sticky="205").party("agent").queue_seconds == QUEUE_SECONDS
+    assert list(asked("ivr:survey").choices) == ["extension:104"]
+
+
+@pytest.mark.parametrize("to", ["agent:999", "group:999", "extension:109", "ivr:gone"])
+def test_what_is_gone_is_said(to: str) -> None:
+    with pytest.raises(InvalidRequest):
+        asked(to)
+
+
+# -- how it goes -------------------------------------------------------------------------------
+
+
+def kinds(commands: list[c.Command]) -> list[str]:
+    return [type(order).__name__ for order in commands]
+
+
+def test_it_rings_until_the_agent_answers_then_is_answered_and_both_talk() -> None:
+    call = inbound_of()
+    begun = call.start(100.0)
+    assert kinds(begun) == ["StartRing", "SaveIntent", "TakeIn", "OpenBridge", "CreateLeg"]
+    assert kinds(call.note(e.Created(leg="a1", at=100.1))) == ["Dial"]
+    call.note(e.Rang(leg="a1", at=101))
+    answer = call.note(e.Answered(leg="a1", at=105))
+    assert kinds(answer) == ["StopRing", "Answer"]
+    assert call.bridged_at is None
+    assert call.note(e.Answered(leg="b1", at=105.1)) == [c.AddToBridge(bridge=1, legs=("b1", "a1"))]
+    assert call.deadlines == {"talk": 705.1}
+    assert kinds(call.note(e.Ended(leg="b1", at=110.1, cause=16))) == ["Hangup", "CloseBridge"]
+    call.note(e.Ended(leg="a1", at=110.2, cause=16))
+    record = cdr(call, node="n1")
+    assert (record.kind, record.disposition, record.ended_by) == ("inbound", "ANSWER", "customer")
+    # "customer_number = caller, dialed_number = the DID"; the channel is Asterisk's own
+    assert (record.customer_number, record.agent_number) == ("919910088888", "919910000101")
+    assert (record.dialed_number, record.caller_id) == (CALLER_ID, "919910088888")
+    assert (record.channel, record.billsec, record.duration) == ("1700000000.7", 5.0, 10.1)
+
+
+def rung_in_vain(**ended: int) -> tuple[Call, list[c.Command]]:
+    call = inbound_of()
+    call.start(100.0)
+    call.note(e.Created(leg="a1", at=100.1))
+    return call, call.note(e.Ended(leg="a1", at=101, **ended))
+
+
+@pytest.mark.parametrize(
+    ("cause", "sip_code", "told", "disposition"),
+    [(17, 486, 17, "BUSY"), (19, 480, 19, "NOANSWER"), (34, 503, 34, "CONGESTION"), (1, 404, 34, "CONGESTION")],
+)
+def test_who_reaches_nobody_is_told_why_by_the_own_network(
+    cause: int, sip_code: int, told: int, disposition: str
+) -> None:
+    call, orders = rung_in_vain(cause=cause, sip_code=sip_code)
+    assert orders == [c.Hangup(leg="b1", cause=told), c.CloseBridge(bridge=1)]
+    call.note(e.Ended(leg="b1", at=101.1, cause=told))
+    record = cdr(call, node="n1")
+    assert (record.disposition, record.ended_by, record.billsec) == (disposition, "us", 0.0)
+
+
+def test_who_gives_up_cancels_what_rings() -> None:
+    call = inbound_of()
+    call.start(100.0)
+    call.note(e.Created(leg="a1", at=100.1))
+    assert c.Hangup(leg="a1", cause=16) in call.note(e.Ended(leg="b1", at=103, cause=127, sip_code=487))
+    call.note(e.Ended(leg="a1", at=103.1, cause=16))
+    record = cdr(call, node="n1")
+    assert (record.disposition, record.ended_by, record.reason) == (
+        "CANCEL",
+        "customer",
+        "hung up before anybody answered",
+    )
+
+
+def test_who_waits_hears_ringing_first_then_music_until_somebody_is_free() -> None:
+    call = inbound_of(STAFFED)
+    begun = call.start(100.0)
+    assert kinds(begun) == ["SaveIntent", "TakeIn", "OpenBridge", "StartRing", "SeekAgent"]
+    assert call.due(100.4) == [e.DeadlinePassed(at=100.4, name="queued")]
+    assert kinds(call.note(e.DeadlinePassed(at=100.4, name="queued"))) == ["StopRing", "StartMusic"]
+    rung = call.note(e.AgentsFree(at=110, side="agent", targets=(1,)))
+    assert kinds(rung) == ["StopMusic", "StartRing", "SaveIntent", "CreateLeg"]
+    assert call.legs["a1"].agent_id == "202"
+
+
+def test_nobody_waits_for_ever() -> None:
+    call = inbound_of(STAFFED)
+    call.start(100.0)
+    assert call.note(e.DeadlinePassed(at=160, name="queue:agent"))[0] == c.Hangup(leg="b1", cause=17)
+    call.note(e.Ended(leg="b1", at=160.1, cause=17))
+    assert (cdr(call, node="n1").disposition, cdr(call, node="n1").reason) == ("NOANSWER", "queue_timeout")
+
+
+def test_an_ivr_answers_at_once_and_transfers() -> None:
+    call = inbound_of(None, ivr=IVR, choices={"extension:104": party_of("104")})
+    assert kinds(call.start(100.0)) == ["SaveIntent", "TakeIn", "Answer"]
+    assert kinds(call.note(e.Answered(leg="b1", at=100.1))) == ["SaveIntent", "Play"]
+    orders = call.note(e.Pressed(leg="b1", at=102, digit="0"))
+    assert kinds(orders) == ["StopPlay", "StartRing", "SaveIntent", "OpenBridge", "CreateLeg"]
+    call.note(e.Created(leg="a1", at=102.1))
+    assert kinds(call.note(e.Answered(leg="a1", at=103))) == ["StopRing", "AddToBridge"]
+
+
+def test_where_the_own_agent_is_not_reached_the_ivr_is_left_and_leads_on() -> None:
+    call = inbound_of(party_of("919910000205"), ivr=IVR, choices={"extension:104": party_of("104")})
+    call.start(100.0)
+    call.note(e.Created(leg="a1", at=100.1))
+    assert kinds(call.note(e.Ended(leg="a1", at=101, cause=17))) == ["StopRing", "CloseBridge", "SaveIntent", "Answer"]
+    assert kinds(call.note(e.Answered(leg="b1", at=101.1))) == ["SaveIntent", "Play"]
+    assert kinds(call.note(e.Pressed(leg="b1", at=102, digit="0")))[-1] == "CreateLeg"
+    assert (call.legs["a2"].number, call.bridge) == ("104", 2)
+
+
+def test_an_answer_that_asterisk_may_not_have_got_is_sent_again() -> None:
+    call = inbound_of()
+    call.start(100.0)
+    call.note(e.Created(leg="a1", at=100.1))
+    (_, answer) = call.note(e.Answered(leg="a1", at=105))
+    assert call.note(e.Refused(at=106, command=answer, status=0)) == []
+    assert call.note(e.DeadlinePassed(at=107, name="answer:b1")) == [c.Answer(leg="b1")]
+    taken = [
+        order
+        for event in reconcile(call, {"a1": "Up", "b1": "Ring"}, at=108, seen_at=107)
+        for order in call.note(event)
+    ]
+    assert c.Answer(leg="b1") in taken
+    assert call.legs["b1"].dialed_at == 100.0
