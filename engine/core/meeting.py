@@ -27,7 +27,7 @@ def connect(call: Call, first: Leg, name: str) -> list[Command]:
 
 def begin(call: Call, first: Leg) -> list[Command]:
     """Reach the other party for this leg, which was answered."""
-    meeting = call.open_bridge()  # it has to be there when somebody answers
+    meeting = [] if call.bridge_open else call.open_bridge()  # it has to be there when somebody answers
     if waiting.early(call.request):
         meeting.append(Mute(leg=first.name))
     side = waiting.second(call.request)
@@ -129,7 +129,7 @@ def _turned_away(call: Call, first: Leg, leg: Leg | None) -> list[Command]:
     """Who called in was not answered yet: an IVR is left, or its own network tells it why nobody was reached."""
     if call.request.ivr:
         give_up(call, "agent")
-        return [*waiting.stop(call, first), *call.close_bridge(), SaveIntent(legs=()), Answer(leg=first.name)]
+        return [*waiting.stop(call, first), SaveIntent(legs=()), Answer(leg=first.name)]
     if leg is None or call.gave_up:
         return call.release(NOBODY_FREE)
     return call.release(TURNED_AWAY.get(leg.outcome.disposition, NOBODY_REACHED))

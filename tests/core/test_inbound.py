@@ -220,10 +220,10 @@ def test_where_the_own_agent_is_not_reached_the_ivr_is_left_and_leads_on() -> No
     call = inbound_of(party_of("919910000205"), ivr=IVR, choices={"extension:104": party_of("104")})
     call.start(100.0)
     call.note(e.Created(leg="a1", at=100.1))
-    assert kinds(call.note(e.Ended(leg="a1", at=101, cause=17))) == ["StopRing", "CloseBridge", "SaveIntent", "Answer"]
+    assert kinds(call.note(e.Ended(leg="a1", at=101, cause=17))) == ["StopRing", "SaveIntent", "Answer"]
     assert kinds(call.note(e.Answered(leg="b1", at=101.1))) == ["SaveIntent", "Play"]
     assert kinds(call.note(e.Pressed(leg="b1", at=102, digit="0")))[-1] == "CreateLeg"
-    assert (call.legs["a2"].number, call.bridge) == ("104", 2)
+    assert (call.legs["a2"].number, call.bridge) == ("104", 1)
 
 
 def test_an_answer_that_asterisk_may_not_have_got_is_sent_again() -> None:

@@ -83,7 +83,8 @@ def _answered(call: Call, caller: Leg) -> list[Command]:
 
 def _to_be_asked(call: Call) -> bool:
     """Whether the IVR comes next: nobody is being reached."""
-    return call.request.ivr is not None and call.visit is None and not call.bridge_open
+    reaching = "agent" in call.seeking or any(leg.target >= 0 for leg in call.legs_of("agent"))
+    return call.request.ivr is not None and call.visit is None and not reaching
 
 
 def _hung_up(call: Call, caller: Leg) -> list[Command]:
