@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from engine.ari import codec
+from engine.ari import codec, orders
 from engine.ari.client import Ari
 from engine.census import RINGS
 from engine.core import commands as c
@@ -183,7 +183,7 @@ class Arrivals:
     async def _send_away(self, arrival: Arrival) -> None:
         """To the dialplan's own prompt: never dead air."""
         order = c.SendAway(leg=CALLER)
-        resource, nickname, arguments = codec.encode(
+        resource, nickname, arguments = orders.encode(
             order, node="", call_id="", app=self._ari.app, channels={CALLER: arrival.channel}
         )
         await getattr(getattr(self._ari, resource), nickname)(**arguments)

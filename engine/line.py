@@ -12,7 +12,7 @@ import structlog
 
 from engine import crash
 from engine.ari.client import Ari
-from engine.ari.codec import encode
+from engine.ari.orders import encode
 from engine.ari.socket import NO_ANSWER, Reply
 from engine.core import commands as c
 from engine.core import events as e

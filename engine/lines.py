@@ -14,8 +14,10 @@ from engine.core import commands as c
 from engine.core import events as e
 from engine.core import hearing, menu
 from engine.core.call import PAUSE, RING, Call
+from engine.core.flows import FLOWS
 from engine.core.reconcile import UP
 from engine.core.request import Side
+from engine.core.rows import restore
 from engine.core.speaking import SILENCE, SPEECH
 from engine.counts import Counts
 from engine.errors import Refusal, StoreAway
@@ -117,6 +119,15 @@ class Lines:
         self.staff.note(call)
         self._clock.set(call.call_id, call.deadline)
         return line
+
+    def take_over(self, row: dict[str, Any], legs: list[dict[str, Any]]) -> Line | None:
+        """Lead the call of these rows from now on, as it is in them; None where they are not understood."""
+        try:
+            call = restore(row, legs, flow=FLOWS[row["kind"]], now=time.time())
+        except (KeyError, TypeError, ValueError) as exc:  # of another version: its channels are orphans
+            log.error("call not restored", call=row["call_id"], error=repr(exc))
+            return None
+        return self.open(call)
 
     def close(self) -> None:
         """Command nothing more: live calls stay in Asterisk for the next engine."""

@@ -12,7 +12,7 @@ import structlog
 from engine import pin
 from engine.accounts import Accounts
 from engine.ari.client import Ari
-from engine.ari.codec import encode
+from engine.ari.orders import encode
 from engine.clock import AlarmClock
 from engine.core import events as e
 from engine.core.account import Account

@@ -24,10 +24,8 @@ from engine.core.flows import FLOWS
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, of_callback, split
 from engine.core.request import CallRequest, Limits, Side
-from engine.core.rows import restore
 from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
 from engine.gate import Gate
-from engine.line import Line
 from engine.lines import Lines
 from engine.logins import Logins, Voice
 from engine.store.postgres import Store
@@ -158,9 +156,7 @@ class Switch:
 
     def cancel(self, call_id: str) -> None:
         """End a call, if it is on."""
-        line = self._lines.get(call_id)
-        if line is not None:
-            line.note(e.Cancelled(at=time.time()))
+        self.ask(call_id, e.Cancelled(at=time.time()))
 
     def note(self, message: dict[str, Any]) -> None:
         """Take in one message of Asterisk's."""
@@ -259,7 +255,7 @@ class Switch:
         if leaked or gone:
             log.error("audit found leaks", rows=[row["call_id"] for row, _ in leaked], legs=gone)
         for row, legs in leaked:
-            if line := self._take_over(row, legs):
+            if line := self._lines.take_over(row, legs):
                 line.take_back({}, seen_at=time.time())
         for leg in gone:
             call_id, name = split(self._node, leg) or ("", "")
@@ -313,15 +309,7 @@ class Switch:
         try:
             await self._store.writer.recover()
             for row, legs in await self._store.live_calls():
-                self._take_over(row, legs)
+                self._lines.take_over(row, legs)
         except StoreAway as exc:
             raise ConnectionError("the store is away: nothing is adopted without it") from exc
         self._restored = True
-
-    def _take_over(self, row: dict[str, Any], legs: list[dict[str, Any]]) -> Line | None:
-        try:
-            call = restore(row, legs, flow=FLOWS[row["kind"]], now=time.time())
-        except (KeyError, TypeError, ValueError) as exc:  # of another version: its channels are orphans
-            log.error("call not restored", call=row["call_id"], error=repr(exc))
-            return None
-        return self._lines.open(call)

@@ -74,11 +74,7 @@ class Call:
 
     def latest(self, side: Side) -> Leg | None:
         """The latest leg of that side."""
-        found = None
-        for leg in self.legs.values():
-            if leg.side == side:
-                found = leg
-        return found
+        return next(reversed(self.legs_of(side)), None)
 
     def legs_of(self, side: Side) -> list[Leg]:
         """That side's legs, as they were placed."""

@@ -44,6 +44,8 @@ def objection(call: Call, event: e.Event) -> str:
         return ""
     if call.bridged_at is None or call.releasing:
         return "the call is not talking"
+    if isinstance(event, e.RecordingAsked):
+        return call.can_record(event.what)
     match event, under_way(call):
         case e.TransferAsked() | e.Referred(), Transfer():
             return "a transfer is under way"

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from engine.ari.client import Ari
-from engine.ari.codec import in_folder
+from engine.ari.orders import in_folder
 from engine.errors import Refusal, StoreAway
 from engine.media.tapes import SUFFIX, Tapes
 from engine.storage.s3 import Bucket

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.ari.codec import arrival, arrived, decode, encode, timestamp, variables
+from engine.ari.codec import arrival, arrived, decode, timestamp
 from engine.ari.operations import OPERATIONS
+from engine.ari.orders import encode, variables
 from engine.core import commands as c
 from engine.core import events as e
 from engine.core.amd import Amd
@@ -394,7 +395,7 @@ def test_nothing_else_in_the_engine_could_dial_or_set_a_variable() -> None:
         names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         names |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
         assert not names & UNUSED, path
-        assert path.name == "codec.py" or not names & OF_COPIES, path
+        assert path.name == "orders.py" or not names & OF_COPIES, path
     known = {nickname for resource in OPERATIONS.values() for nickname in resource}
     assert known >= UNUSED | OF_COPIES
 

@@ -4,7 +4,7 @@ Who calls is on the line from the start, as leg `b1`, and is answered when there
 is, it is turned away unanswered: its own network says why.
 """
 
-from engine.core import meeting, menu, waiting
+from engine.core import meeting, menu, transfer, waiting
 from engine.core.call import Call
 from engine.core.commands import Answer, Command, SaveIntent, TakeIn
 from engine.core.events import (
@@ -22,6 +22,7 @@ from engine.core.events import (
 )
 from engine.core.leg import Leg
 from engine.core.reach import found, life_seconds, won
+from engine.core.refused import UNPLAYABLE
 
 
 def start(call: Call) -> list[Command]:
@@ -37,6 +38,9 @@ def start(call: Call) -> list[Command]:
 
 def decide(call: Call, event: Event) -> list[Command]:
     """What the event means for a call that came in."""
+    orders = transfer.decide(call, event)
+    if orders is not None:
+        return orders
     match event:
         case Created(leg=name):
             return call.dial(call.legs[name])
@@ -56,6 +60,8 @@ def decide(call: Call, event: Event) -> list[Command]:
             return _hung_up(call, leg) if leg.side == "customer" else meeting.ended(call, leg)
         case DeadlinePassed(name=waiting.QUEUED):
             return waiting.queued(call, _caller(call))
+        case DeadlinePassed(name=menu.UNHEARD):
+            return call.release(UNPLAYABLE)
         case DeadlinePassed(name=(menu.WRONG | menu.PROMPT | menu.KEY | menu.VISIT) as name):
             return menu.deadline(call, _caller(call), name)
         case DeadlinePassed(name=name):
