@@ -367,7 +367,7 @@ def test_every_threshold_has_a_range_that_its_default_is_in() -> None:
         ({"repeat": "11"}, "repeat", "repeat must be from 1 to 10"),
         ({"max_retries": "101"}, "max_retries", "max_retries must be from 0 to 100"),
         ({"max_retries": "-1"}, "max_retries", "max_retries must be a whole number"),
-        ({"retry_time": "0"}, "retry_time", "retry_time must be from 0 to 604800"),
+        ({"retry_time": "604801"}, "retry_time", "retry_time must be from 0 to 604800"),
         ({"calls_per_minute": "0"}, "calls_per_minute", "calls_per_minute must be from 1 to 6000"),
         ({"calls_per_minute": "6001"}, "calls_per_minute", "calls_per_minute must be from 1 to 6000"),
         ({"calls_per_minute": None}, "calls_per_minute", "calls_per_minute is required"),
