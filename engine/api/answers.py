@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from engine.accounts import Accounts
@@ -119,7 +119,8 @@ class Api:
         if isinstance(ask, ListAsk):
             return await Desk(self.store.lists, self.importer).answer(account, ask)
         if isinstance(ask, CdrsByCampaign):
-            return self._linked(await self.archive.answer(account, ask))
+            page = await self.archive.answer(account, ask)
+            return replace(page, rows=self._linked(page.rows))
         if isinstance(ask, ReportAsk):
             return await self.archive.answer(account, ask)
         if isinstance(ask, RecordingAsk):

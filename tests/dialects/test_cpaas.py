@@ -62,6 +62,7 @@ def test_routes_and_methods_are_the_documents() -> None:
         ("GET", "/api/get_cdr_statistics"),
         ("POST", "/api/get_campaign_cdr_statistics"),
         ("GET", "/api/get_live_call_statistics"),
+        ("POST", "/api/modify_call"),
     ]
 
 

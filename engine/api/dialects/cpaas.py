@@ -83,7 +83,7 @@ DIALECT = Dialect(
         *cpaas_lists.OPERATIONS,
         *cpaas_campaign.OPERATIONS,
         *cpaas_cdrs.OPERATIONS,
-        *cpaas_modify.OPERATIONS,
         Operation("GET", "/api/get_live_call_statistics", lambda *_: LiveCallStatistics(), reply_live_statistics),
+        *cpaas_modify.OPERATIONS,
     ),
 )
