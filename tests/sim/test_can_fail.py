@@ -122,7 +122,9 @@ WORSE = (
 )
 
 
-FIRST_SEEDS = {_whoever_rang_is_rung_again: 2280}  # where it shows: from 0 on that takes most of a minute
+FIRST_SEEDS: dict[Callable[[pytest.MonkeyPatch], None], int] = {
+    _whoever_rang_is_rung_again: 2280
+}  # where it shows: from 0 on that takes most of a minute
 
 
 @pytest.mark.parametrize(("worsen", "words"), WORSE, ids=[worsen.__name__.strip("_") for worsen, _ in WORSE])
