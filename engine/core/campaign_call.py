@@ -158,11 +158,15 @@ def _choices(
 ) -> Mapping[str, Party]:
     written = connected_to(campaign, account)
     names = transfers(ivr) if ivr else {written} if written else set()
-    return {
-        name: connect.party(account, name, shown=shown, routes=routes, limits=limits)
-        for name in sorted(names)
-        if not name.startswith(f"{connect.IVR}:")
-    }
+    found = {}
+    for name in sorted(names):
+        if name.startswith(f"{connect.IVR}:"):
+            continue
+        try:
+            found[name] = connect.party(account, name, shown=shown, routes=routes, limits=limits)
+        except InvalidRequest as exc:
+            raise InvalidRequest(f"{name}: {exc.message}") from exc
+    return found
 
 
 def _speaking_seconds(asked: CallRequest) -> int:

@@ -25,9 +25,9 @@ def party(account: Account, written: str, *, shown: str, routes: Sequence[Route]
         case "endpoint" if name in account.endpoints:
             targets = (Target(number=name, endpoints=(account.endpoints[name],)),)
         case _:
-            raise InvalidRequest(f"{written}: there is no such agent, group, extension or endpoint")
+            raise InvalidRequest("there is no such agent, group, extension or endpoint")  # a log may hold this
     if not targets:
-        raise InvalidRequest(f"{written}: nobody can be reached there")
+        raise InvalidRequest("nobody can be reached there")
     staffed = kind in ("agent", "group")
     return Party(
         targets=targets,
