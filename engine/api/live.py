@@ -103,15 +103,16 @@ def _transferer(asked: ModifyCall, call: LiveCall) -> str:
     """
     row, legs = call
     known = [(leg["leg_id"], rows.leg(leg)) for leg in legs]
-    talking: dict[str, Leg] = {leg_id: leg for leg_id, leg in known if leg.answered_at is not None and leg.usable}
+    talking = {leg_id: leg for leg_id, leg in known if leg.answered_at is not None and leg.usable}
     if row["bridged_at"] is None or len(talking) < 2:
         raise NotTalking("the call is not talking")
     if asked.request_id:
         named = next((leg for leg in talking.values() if leg.side == "agent"), None)
-    elif asked.change == "attended" and asked.channel in talking:
-        named = next(leg for leg_id, leg in talking.items() if leg_id != asked.channel)
     else:
-        named = talking.get(asked.channel)
+        ways = {leg_id: (leg_id, leg.channel_name, leg.channel) for leg_id, leg in talking.items()}
+        named = next((talking[leg_id] for leg_id, names in ways.items() if asked.channel in names), None)
+        if named and asked.change == "attended":
+            named = next(leg for leg in talking.values() if leg is not named)
     if named is None:
         raise NotTalking("the agent's side is not on the line" if asked.request_id else "this channel is not talking")
     return named.name

@@ -64,6 +64,7 @@ def arrived(channel: Mapping[str, Any]) -> Arrival:
     endpoint = ENDPOINT.fullmatch(str(channel.get("name", "")))
     return Arrival(
         channel=channel["id"],
+        name=str(channel.get("name", "")),
         at=timestamp(channel["creationtime"]),
         dialled=str((channel.get("dialplan") or {}).get("exten", "")),
         caller=str((channel.get("caller") or {}).get("number", "")),
@@ -100,8 +101,8 @@ def timestamp(text: str) -> float:
 def _event(message: dict[str, Any], leg: str) -> e.LegEvent | None:
     at = timestamp(message["timestamp"])
     match message:
-        case {"type": "StasisStart", "channel": {"creationtime": created}}:
-            return e.Created(leg=leg, at=timestamp(created))
+        case {"type": "StasisStart", "channel": channel}:
+            return e.Created(leg=leg, at=timestamp(channel["creationtime"]), name=channel.get("name", ""))
         case {"type": "ChannelStateChange", "channel": {"state": "Ringing"}} | {
             "type": "Dial",
             "dialstatus": "RINGING",

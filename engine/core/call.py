@@ -272,10 +272,10 @@ class Call:
             leg.rang_at = leg.rang_at or event.at  # enough to never ring that number again
             return False
         match event:
-            case e.Created(at=at):
+            case e.Created(at=at, name=channel_name):
                 if leg.created_at is not None:
                     return False
-                leg.created_at = at
+                leg.created_at, leg.channel_name = at, channel_name
             case e.Found(at=at):
                 # It may have been dialled without our knowing: it never is again.
                 leg.created_at = leg.created_at or at

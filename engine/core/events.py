@@ -28,7 +28,9 @@ class LegEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created(LegEvent):
-    """The leg's channel is in our application and may be commanded (`StasisStart`)."""
+    """The leg's channel is in our application and may be commanded (`StasisStart`); Asterisk calls it by `name`."""
+
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

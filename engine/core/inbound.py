@@ -24,9 +24,10 @@ CALLER = "b1"  # the name of the caller's leg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A channel that came in: Asterisk's id for it, when, and what its side says of both numbers."""
+    """A channel that came in: Asterisk's id and name for it, when, and what its side says of both numbers."""
 
     channel: str
+    name: str = ""
     at: float
     dialled: str
     caller: str
@@ -114,6 +115,7 @@ def call(asked: CallRequest, arrival: Arrival, *, call_id: str) -> Call:
         dialed_at=arrival.at,
         rang_at=arrival.at,
         channel=arrival.channel,
+        channel_name=arrival.name,
     )
     return begun
 

@@ -33,6 +33,7 @@ class Leg:
     amd_reason: str = ""  # Asterisk's word for why
     amd_at: float | None = None  # when that was known
     channel: str = ""  # of who called in: Asterisk's id of the channel, which is not ours then
+    channel_name: str = ""  # Asterisk's name for it, "PJSIP/carrier-0000001c"
 
     @property
     def over(self) -> bool:

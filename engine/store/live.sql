@@ -1,6 +1,13 @@
 -- name: call_of_channel
--- The call of one account that a channel was of.
+-- The call of one account that a channel was of, by the leg's id; or is of, by Asterisk's name or id, which it may give
+-- again.
 SELECT calls.* FROM calls JOIN legs USING (call_id) WHERE account_id = $1 AND leg_id = $2
+UNION ALL
+(
+    SELECT calls.* FROM calls JOIN legs USING (call_id)
+    WHERE account_id = $1 AND calls.ended_at IS NULL AND $2 IN (channel_name, channel)
+    ORDER BY requested_at DESC LIMIT 1
+)
 
 -- name: calls_on
 -- An account's calls that have a channel, on whichever node, oldest first.

@@ -26,7 +26,8 @@ WITH asked AS (
         cause = excluded.cause, sip_code = excluded.sip_code, estimated = excluded.estimated,
         hangup_at = excluded.hangup_at, hangup_reason = excluded.hangup_reason, disposition = excluded.disposition,
         reason = excluded.reason, ended_by = excluded.ended_by, amd_status = excluded.amd_status,
-        amd_reason = excluded.amd_reason, amd_at = excluded.amd_at, target = excluded.target
+        amd_reason = excluded.amd_reason, amd_at = excluded.amd_at, target = excluded.target,
+        channel_name = excluded.channel_name
 ), new_recordings AS (
     INSERT INTO recordings AS known (name, account_id, node, call_id, leg, side, transcript, asked_at, started_at,
         ended_at, state, reason)

@@ -36,7 +36,7 @@ __all__ = ["accounts", "client", "clock", "database_url", "importer", "shelf", "
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
 CALL_ID = "57362de4f0"
-AGENT, CUSTOMER = f"n1-{CALL_ID}.a1", f"n1-{CALL_ID}.b1"
+AGENT, CUSTOMER = "PJSIP/carrier-0000023c", "PJSIP/carrier-0000023d"
 OTHER = {"account": "account_2", "auth": "secret of account_2"}
 PLACES = ("complete", "cancel", "swap")
 
@@ -46,9 +46,9 @@ def talking(at: float | None = None) -> Call:
     call = new_call(CALL_ID, at or time.time() - 30)
     at = call.requested_at
     for event in (
-        e.Created(leg="a1", at=at + 0.1),
+        e.Created(leg="a1", at=at + 0.1, name=AGENT),
         e.Answered(leg="a1", at=at + 5),
-        e.Created(leg="b1", at=at + 5.1),
+        e.Created(leg="b1", at=at + 5.1, name=CUSTOMER),
         e.Answered(leg="b1", at=at + 10),
     ):
         call.note(event)
@@ -108,6 +108,8 @@ async def test_a_call_is_changed_by_a_channel_or_its_request_id(
         ({"channel": CUSTOMER}, "0", "b1"),
         ({"channel": CUSTOMER}, "1", "a1"),
         ({"channel": AGENT}, "1", "b1"),
+        ({"channel": f"n1-{CALL_ID}.a1"}, "0", "a1"),
+        ({"channel": f"n1-{CALL_ID}.b1"}, "1", "a1"),
         ({"request_id": CALL_ID}, "0", "a1"),
         ({"request_id": CALL_ID}, "1", "a1"),
     ],

@@ -16,7 +16,8 @@ from engine.core import commands as c
 from engine.core import events as e
 from engine.core.amd import Amd
 
-CHANNEL = {"id": "n1-57362de4f0.b1", "state": "Up", "creationtime": "2023-07-07T06:08:09.000+0000"}
+NAME = "PJSIP/carrier-0000023c"
+CHANNEL = {"id": "n1-57362de4f0.b1", "name": NAME, "state": "Up", "creationtime": "2023-07-07T06:08:09.000+0000"}
 AT = "2023-07-07T06:08:16.250+0000"
 EPOCH = 1688710096.25
 
@@ -24,7 +25,7 @@ EPOCH = 1688710096.25
 @pytest.mark.parametrize(
     ("message", "event"),
     [
-        ({"type": "StasisStart", "channel": CHANNEL}, e.Created(leg="b1", at=EPOCH - 7.25)),
+        ({"type": "StasisStart", "channel": CHANNEL}, e.Created(leg="b1", at=EPOCH - 7.25, name=NAME)),
         ({"type": "ChannelStateChange", "channel": CHANNEL | {"state": "Ringing"}}, e.Rang(leg="b1", at=EPOCH)),
         ({"type": "ChannelStateChange", "channel": CHANNEL}, e.Answered(leg="b1", at=EPOCH)),
         ({"type": "Dial", "dialstatus": "RINGING", "peer": CHANNEL}, e.Rang(leg="b1", at=EPOCH)),

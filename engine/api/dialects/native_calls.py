@@ -26,7 +26,7 @@ def live_call(row: dict[str, Any], legs: list[dict[str, Any]]) -> Body:
 def _leg(row: dict[str, Any]) -> Body:
     leg = rows.leg(row)
     facts = {"leg": leg.name, "side": leg.side, "number": leg.number}
-    return {**facts, "channel": row["leg_id"], "state": leg.state}
+    return {**facts, "channel": leg.channel_name or leg.channel or row["leg_id"], "state": leg.state}
 
 
 def parse_settle(how: How) -> Callable[[Body, Surroundings], Ask]:
