@@ -120,7 +120,7 @@ def test_what_converts_announcements_is_looked_for(
     if formats is not None:
         (tmp_path / "sox").write_text(f"#!/bin/sh\necho 'AUDIO FILE FORMATS: {formats}'\n")
         (tmp_path / "sox").chmod(0o755)
-    said = outcome(speaking.sounds())
+    said = outcome(speaking.sounds(settings()))
     assert said[0] == found
     assert fix in said[1]
 

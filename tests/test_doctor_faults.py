@@ -242,6 +242,58 @@ async def test_each_fault_is_named_with_its_fix(
     assert all(said == "not known" or said.startswith("espeak: ") for said in others.values()), others
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "found", "fix"),
+    [
+        (200, "<html>another server</html>", "is not what answers there", "another program listens there"),
+        (200, "{", "is not what answers there", "LEGWORK_ARI_URL"),
+        (200, '{"system": {}}', "is not what answers there", "LEGWORK_ARI_URL"),
+        (200, "[1]", "is not what answers there", "LEGWORK_ARI_URL"),
+        (302, "", "answers with status 302", "LEGWORK_ARI_URL"),
+        (403, "<html>Forbidden</html>", "forbids us (403)", "read_only=no in ari.conf"),
+        (404, "<html>Not Found</html>", "has no ARI there (404)", "enabled=yes in ari.conf"),
+        (404, '{"message": "Resource not found"}', "has no ARI there (404)", "res_ari_asterisk"),
+        (500, '{"message": "Internal Server Error"}', "fails (500)", "Asterisk's log"),
+        (503, "<html>Service Unavailable</html>", "is not ready (503)", "core waitfullybooted"),
+    ],
+)
+async def test_whatever_answers_in_aris_place_is_named_and_hides_no_other_finding(
+    well: Host, status: int, body: str, found: str, fix: str
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=body, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    well.told["ari_url"] = url
+    findings = {each.check: each for each in await doctor.examine(well.settings())}
+    assert list(findings) == list(doctor.CHECKS)
+    assert found in findings["Asterisk"].found
+    assert fix in findings["Asterisk"].fix
+    assert findings["Postgres"].fix == findings["engine"].fix == ""
+    # The same server where the engine should be.
+    well.told |= {"ari_url": well.asterisk.url, "url": url}
+    found_there = (await well.examined())["engine"]
+    assert found_there[0].startswith((f"{url} is not an engine", "not ready: ")), found_there
+    await runner.cleanup()
+
+
+async def test_a_check_that_breaks_is_a_finding_that_quotes_nothing(well: Host) -> None:
+    well.told["database_url"] = "postgresql://legwork:hunter2@[127.0.0.1/legwork"
+    well.asterisk.reply("GET asterisk/modules", 200, [{"no": "name"}])
+    findings = {each.check: each for each in await doctor.examine(well.settings())}
+    assert list(findings) == list(doctor.CHECKS)
+    assert findings["its modules"].found.startswith("broke: KeyError in asterisk.py, line ")
+    assert findings["Postgres"].found == "DATABASE_URL is no URL"
+    assert findings["clock"].fix == ""
+    assert findings["engine"].fix == ""
+    assert "hunter2" not in str(findings)
+
+
 async def test_a_frozen_database_and_a_stopped_asterisk_are_both_named(well: Host) -> None:
     well.told |= {"ari_url": "http://127.0.0.1:9", "database_url": "postgresql://nobody@127.0.0.1:9/nothing"}
     faults = await well.examined()

@@ -4,9 +4,9 @@ import re
 
 import aiohttp
 
-from engine.ari.client import Ari
 from engine.config import Settings
-from engine.doctor import database
+from engine.doctor import ari, database
+from engine.doctor.ari import ANOTHER, NOT_KNOWN
 from engine.doctor.findings import Failed
 
 MINIMUM = (22, 10, 1)
@@ -30,18 +30,15 @@ OTHERS = {
     "no dialplan can ask": ("res_agi",),
 }
 FILES = 4096  # four sockets a call; with fewer Asterisk ends at some 200 calls a second
-SECONDS = 3
-NOT_KNOWN = Failed("not known", "mend the first line first")
 
 
-async def version(ari: Ari) -> str:
+async def version(settings: Settings) -> str:
     """Whether ARI lets us in, and to which Asterisk."""
-    reply = await ari.asterisk.getInfo(only="system")
-    if reply.status == 0:
-        raise Failed("does not answer", "start Asterisk, enable http.conf and ari.conf, check LEGWORK_ARI_URL")
-    if reply.status == 401:
-        raise Failed("refuses our password", "give LEGWORK_ARI_USER and LEGWORK_ARI_PASSWORD as in ari.conf")
-    version: str = reply.body["system"]["version"]
+    match await ari.asked(settings, "asterisk/info", only="system"):
+        case {"system": {"version": str(version)}}:
+            pass
+        case _:
+            raise Failed("is not what answers there", ANOTHER)
     numbers = tuple(int(part) for part in re.findall(r"[0-9]+", version)[:3])
     if numbers < MINIMUM:
         raise Failed(
@@ -55,7 +52,7 @@ async def websocket(settings: Settings) -> str:
     url = f"{settings.ari_url.rstrip('/')}/ari/events"
     try:
         async with (
-            _session(settings) as http,
+            ari.logged_in(settings) as http,
             http.ws_connect(url, params={"app": "legwork-doctor", "subscribeAll": "false"}),
         ):
             return "opens"
@@ -69,12 +66,10 @@ async def websocket(settings: Settings) -> str:
         raise Failed("does not open", fix) from exc
 
 
-async def modules(ari: Ari) -> str:
+async def modules(settings: Settings) -> str:
     """Whether everything that calls need is loaded."""
-    reply = await ari.asterisk.listModules()
-    if not reply.done:
-        raise NOT_KNOWN
-    running = {module["name"].removesuffix(".so") for module in reply.body or [] if module["status"] == "Running"}
+    listed = await ari.known(settings, "asterisk/modules")
+    running = {module["name"].removesuffix(".so") for module in listed if module["status"] == "Running"}
     missing = [name for name in MODULES if name not in running]
     if missing:
         raise Failed(f"not running: {', '.join(missing)}", "load them in modules.conf")
@@ -86,12 +81,10 @@ async def modules(ari: Ari) -> str:
     return "; ".join([f"{len(running)} running", *lacks])
 
 
-async def open_files(ari: Ari) -> str:
+async def open_files(settings: Settings) -> str:
     """Whether Asterisk may open as many files as many calls need."""
-    reply = await ari.asterisk.getInfo(only="config")
-    if not reply.done:
-        raise NOT_KNOWN
-    most: int = reply.body.get("config", {}).get("max_open_files", 0)
+    told = await ari.known(settings, "asterisk/info", only="config")
+    most: int = told.get("config", {}).get("max_open_files", 0)
     if not most:
         return "as many as its unit allows: maxfiles is not set in asterisk.conf"
     if most < FILES:
@@ -104,7 +97,10 @@ async def open_files(ari: Ari) -> str:
 async def trunks(settings: Settings) -> str:
     """Whether every endpoint that a route leads to is there and answers its qualifying."""
     wanted = await database.endpoints(settings)
-    states = {each["resource"]: each["state"] for each in await _endpoints(settings)}
+    states = {
+        each["resource"]: each["state"]
+        for each in await ari.known(settings, "endpoints/PJSIP", module="res_ari_endpoints and chan_pjsip")
+    }
     missing = sorted(wanted - states.keys())
     if missing:
         raise Failed(
@@ -118,26 +114,3 @@ async def trunks(settings: Settings) -> str:
             "check the trunk's contact, its registration and the firewall: asterisk -rx 'pjsip show endpoints'",
         )
     return ", ".join(f"{name} {states[name]}" for name in sorted(wanted)) or "no route is applied"
-
-
-def _session(settings: Settings) -> aiohttp.ClientSession:
-    """Requests that log in as the engine does."""
-    login = aiohttp.encode_basic_auth(settings.ari_user, settings.ari_password.get_secret_value())
-    return aiohttp.ClientSession(headers={"Authorization": login}, timeout=aiohttp.ClientTimeout(total=SECONDS))
-
-
-async def _endpoints(settings: Settings) -> list[dict[str, str]]:
-    url = f"{settings.ari_url.rstrip('/')}/ari/endpoints/PJSIP"
-    try:
-        async with (
-            _session(settings) as http,
-            http.get(url) as reply,
-        ):
-            if reply.status == 404:
-                raise Failed("ARI does not list them", "load res_ari_endpoints and chan_pjsip in modules.conf")
-            if reply.status != 200:
-                raise NOT_KNOWN
-            found: list[dict[str, str]] = await reply.json()
-            return found
-    except (aiohttp.ClientError, OSError) as exc:
-        raise NOT_KNOWN from exc

@@ -8,6 +8,7 @@ from engine.store.connection import AWAY, connect
 from engine.store.postgres import Store
 
 POSTGRES = 14
+IN_VAIN = (*AWAY, StoreAway, ValueError)  # the last one: DATABASE_URL is no URL
 
 
 async def postgres(settings: Settings) -> str:
@@ -18,6 +19,9 @@ async def postgres(settings: Settings) -> str:
         connection = await connect(settings.database_url)
     except AWAY as exc:
         raise Failed(str(exc) or type(exc).__name__, "start Postgres, check DATABASE_URL") from exc
+    except ValueError as exc:  # its text may quote the password
+        fix = "write it as postgresql://USER@HOST/DATABASE, with %2F for / in a password"
+        raise Failed("DATABASE_URL is no URL", fix) from exc
     try:
         if connection.get_server_version().major < POSTGRES:
             raise Failed(f"version {connection.get_server_version().major}", f"use Postgres {POSTGRES} or newer")
@@ -38,7 +42,7 @@ async def dialling(settings: Settings) -> str:
     try:
         async with Store.open(settings.database_url) as store:
             stops = await store.stops()
-    except (*AWAY, StoreAway) as exc:
+    except IN_VAIN as exc:
         raise Failed("not known", "mend the line above first") from exc
     if stops:
         whose = ", ".join(row["account_id"] or "every account" for row in stops)
@@ -53,7 +57,7 @@ async def now(settings: Settings) -> float | None:
         return None
     try:
         connection = await connect(settings.database_url)
-    except AWAY:
+    except IN_VAIN:
         return None
     try:
         seconds: float = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::double precision")
@@ -69,7 +73,7 @@ async def endpoints(settings: Settings) -> set[str]:
     try:
         async with Store.open(settings.database_url) as store:
             applied = await store.applied()
-    except (*AWAY, StoreAway) as exc:
+    except IN_VAIN as exc:
         raise Failed("not known", "mend the line of Postgres first") from exc
     routes = (row["body"]["endpoints"] for row in applied if row["kind"] == "route")
     return {endpoint.rpartition("@")[2] for each in routes for endpoint in each}

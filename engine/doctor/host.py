@@ -5,15 +5,13 @@ import os
 import time
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import aiohttp
 
 from engine import disk
-from engine.ari.client import Ari
 from engine.config import Settings
-from engine.doctor import database
+from engine.doctor import ari, database
 from engine.doctor.findings import Failed
 from engine.store.spool import FILE
 
@@ -25,9 +23,9 @@ ZONES = ("US/Eastern", "Europe/London", "Asia/Kolkata")
 FILES = 4096
 
 
-async def clock(settings: Settings, ari: Ari) -> str:
+async def clock(settings: Settings) -> str:
     """Whether this host's clock is that of Postgres and of Asterisk, and somebody keeps it."""
-    for name, there in (("Postgres", await database.now(settings)), ("Asterisk", await _asterisk(ari))):
+    for name, there in (("Postgres", await database.now(settings)), ("Asterisk", await _asterisk(settings))):
         late = 0.0 if there is None else time.time() - there
         if abs(late) > CLOCK_SECONDS:
             raise Failed(f"{abs(late):.0f} s {'ahead of' if late > 0 else 'behind'} {name}'s", NTP)
@@ -43,13 +41,15 @@ def unsynchronised() -> bool:
     return state == TIME_ERROR
 
 
-async def _asterisk(ari: Ari) -> float | None:
-    reply = await ari.asterisk.ping()
-    told = (reply.body or {}).get("timestamp") if reply.done else None
-    return datetime.fromisoformat(told).timestamp() if told else None
+async def _asterisk(settings: Settings) -> float | None:
+    try:
+        told = await ari.known(settings, "asterisk/ping")
+    except Failed:  # the first line says it
+        return None
+    return datetime.fromisoformat(told["timestamp"]).timestamp()
 
 
-async def zones() -> str:
+async def zones(_: Settings) -> str:
     """Whether time zones have their rules here."""
     try:
         return f"{', '.join(ZoneInfo(name).key for name in ZONES)} are known"
@@ -59,16 +59,18 @@ async def zones() -> str:
         ) from exc
 
 
-async def room(folder: Path) -> str:
+async def room(settings: Settings) -> str:
     """Whether the disk has room."""
+    folder = settings.state_dir
     free = round(disk.free_percent(folder))
     if free < disk.FREE_PERCENT:
         raise Failed(f"{free} % free", f"free some space on {disk.existing(folder)}")
     return f"{free} % free"
 
 
-async def spool(folder: Path) -> str:
+async def spool(settings: Settings) -> str:
     """Whether what Postgres does not take can be kept."""
+    folder = settings.state_dir
     if not os.access(disk.existing(folder), os.W_OK):
         raise Failed(
             f"{disk.existing(folder)} can not be written", "give it to the user the engine runs as (LEGWORK_STATE_DIR)"
@@ -87,7 +89,10 @@ async def engine(settings: Settings) -> str:
         ):
             ready, state = reply.status == 200, await reply.json()
             there = parsedate_to_datetime(reply.headers["Date"]).timestamp()
-    except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+    except (aiohttp.ContentTypeError, ValueError, KeyError) as exc:
+        fix = "see which program listens there (ss -ltnp), and mend LEGWORK_URL or LEGWORK_HTTP_PORT"
+        raise Failed(f"{settings.url} is not an engine", fix) from exc
+    except (aiohttp.ClientError, OSError) as exc:
         raise Failed(f"{settings.url} does not answer", fix) from exc
     if not ready:
         raise Failed(f"not ready: {state}", "see the lines above, then its log")

@@ -40,7 +40,7 @@ async def folders(settings: Settings) -> str:
     return f"{settings.sounds}, {settings.speeches}"
 
 
-async def sounds() -> str:
+async def sounds(_: Settings) -> str:
     """Whether uploaded announcements can be converted."""
     fix = "apt-get install sox libsox-fmt-mp3: announcements are uploaded through it"
     if shutil.which("sox") is None:
