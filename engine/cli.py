@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import structlog
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from engine import (
@@ -278,7 +279,7 @@ def examine(as_json: Json = False) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
         mark = "[red]✗[/red]" if finding.fix else "[green]✓[/green]"
-        table.add_row(mark, finding.check, finding.found, finding.fix and f"→ {finding.fix}")
+        table.add_row(mark, finding.check, escape(finding.found), finding.fix and f"→ {escape(finding.fix)}")
     rows = [{"check": each.check, "ok": not each.fix, "found": each.found, "fix": each.fix} for each in findings]
     present(rows, table, as_json=as_json)
     if any(each.fix for each in findings):

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.core.ids import NODE
 from engine.errors import WrongConfig
 
 SECRET_BYTES = 32
 TRUNK = re.compile(r"([A-Za-z0-9_-]{1,40})=([A-Za-z0-9.-]{1,253}):([0-9]{1,5})", re.ASCII)
+ADDRESS = re.compile(r"([0-9.]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", re.ASCII)
+PORTS = range(1, 65536)
 HTTP = """\
 ; Legwork: include under [general] of http.conf. An ARI login is root of telephony: loopback only.
 enabled = yes
@@ -36,12 +39,17 @@ RTP = """\
 rtpstart = {rtp_start}
 rtpend = {rtp_end}
 """
+GLOBALS = """\
+; Legwork: include under [globals] of extensions.conf. Where dialplan/legwork.conf leads calls to.
+LEGWORK_NODE = {node}
+"""
 PJSIP = """\
 ; Legwork: include at the end of pjsip.conf. Where you have a [global] or a transport of your own, take these lines
 ; into it and out of here.
 [global]
 type = global
-endpoint_identifier_order = ip        ; a caller is its address, never the name it gives
+endpoint_identifier_order = ip        ; a caller is its address, never the name it gives; telephones that register
+                                      ; need ip,auth_username, and each an auth of its own
 taskprocessor_overload_trigger = pjsip_only  ; many hang-ups at once cost no call
 
 [legwork-udp]
@@ -49,7 +57,7 @@ type = transport
 protocol = udp
 bind = {sip_bind}
 
-; What each trunk and each phone is made of: [carrier](legwork-line). No transfer leaves the engine's hands.
+; What each trunk is made of: [carrier](legwork-line). No transfer leaves the engine's hands.
 [legwork-line](!)
 type = endpoint
 context = legwork-inbound
@@ -62,6 +70,10 @@ send_pai = yes
 trust_id_outbound = yes
 send_connected_line = no
 set_var = PJSIP_TRANSFER_HANDLING()=ari-only
+
+; What each agent's telephone is made of: [101](legwork-phone). It dials nothing but *45 (log in) and *46 (log out).
+[legwork-phone](!,legwork-line)
+context = legwork-phones
 """
 TRUNK_LINES = """
 [{name}](legwork-line)
@@ -128,8 +140,7 @@ def files(choices: Choices) -> Mapping[Path, File]:
 
     Raises `WrongConfig` where a choice makes no sense.
     """
-    if not choices.rtp_start < choices.rtp_end <= 65535:
-        raise WrongConfig(f"RTP ports {choices.rtp_start} to {choices.rtp_end} are no range")
+    _check(choices)
     password = _kept(choices.credentials / "LEGWORK_ARI_PASSWORD")
     values = {
         "http_port": choices.http_port,
@@ -145,6 +156,7 @@ def files(choices: Choices) -> Mapping[Path, File]:
         choices.asterisk / "http.conf": File(HTTP.format(**values), 0o640, shared=True),
         choices.asterisk / "ari.conf": File(ARI.format(**values), 0o640, shared=True),
         choices.asterisk / "rtp.conf": File(RTP.format(**values), 0o640, shared=True),
+        choices.asterisk / "globals.conf": File(GLOBALS.format(**values), 0o640, shared=True),
         choices.asterisk / "pjsip.conf": File(
             PJSIP.format(**values) + "".join(map(_trunk, choices.trunks)), 0o640, shared=True
         ),
@@ -177,24 +189,40 @@ def advice(choices: Choices) -> str:
     """What an operator does next."""
     folder = choices.asterisk
     return f"""\
-Include in Asterisk's own files, the first three under [general], the fourth at the end:
-  /etc/asterisk/http.conf        #include "{folder}/http.conf"
-  /etc/asterisk/ari.conf         #include "{folder}/ari.conf"
-  /etc/asterisk/rtp.conf         #include "{folder}/rtp.conf"
-  /etc/asterisk/pjsip.conf       #include "{folder}/pjsip.conf"
-  /etc/asterisk/extensions.conf  #include "/opt/legwork/dialplan/legwork.conf"
+Include in Asterisk's own files:
+  /etc/asterisk/http.conf        under [general]  #include "{folder}/http.conf"
+  /etc/asterisk/ari.conf         under [general]  #include "{folder}/ari.conf"
+  /etc/asterisk/rtp.conf         under [general]  #include "{folder}/rtp.conf"
+  /etc/asterisk/pjsip.conf       at the end       #include "{folder}/pjsip.conf"
+  /etc/asterisk/extensions.conf  under [globals]  #include "{folder}/globals.conf"
+  /etc/asterisk/extensions.conf  at the end       #include "/opt/legwork/dialplan/legwork.conf"
 Then:
-  1. make your trunks and phones of the template [legwork-line], as {folder}/pjsip.conf shows (or --trunk)
+  1. make your trunks of the template [legwork-line] (or --trunk) and your agents' phones of [legwork-phone]; those
+     made otherwise need context = legwork-inbound, and legwork-phones
   2. systemctl restart asterisk
   3. createuser legwork; createdb --owner=legwork legwork     (or another DATABASE_URL in {choices.credentials})
   4. cp /opt/legwork/systemd/legwork.service /etc/systemd/system/; systemctl enable --now legwork
   5. legwork --env {choices.engine}/legwork.env doctor, then apply your accounts"""
 
 
+def _check(choices: Choices) -> None:
+    if not NODE.fullmatch(choices.node):
+        raise WrongConfig(
+            f"a node is named by a small letter, then up to 15 more or digits, which {choices.node!r} is not"
+        )
+    if not choices.rtp_start < choices.rtp_end <= PORTS[-1]:
+        raise WrongConfig(f"RTP ports {choices.rtp_start} to {choices.rtp_end} are no range")
+    address = ADDRESS.fullmatch(choices.sip_bind)
+    if address is None or int(address[2]) not in PORTS:
+        raise WrongConfig(
+            f"SIP is listened for at ADDRESS:PORT, such as 0.0.0.0:5060, which {choices.sip_bind!r} is not"
+        )
+
+
 def _trunk(text: str) -> str:
     match = TRUNK.fullmatch(text)
-    if match is None:
-        raise WrongConfig(f"a trunk is NAME=HOST:PORT, which {text} is not")
+    if match is None or int(match[3]) not in PORTS:
+        raise WrongConfig(f"a trunk is NAME=HOST:PORT, such as carrier=sip.example.net:5060, which {text!r} is not")
     return TRUNK_LINES.format(name=match[1], host=match[2], port=match[3])
 
 

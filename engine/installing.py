@@ -16,7 +16,9 @@ def init(
         Path, typer.Option("--dir", help="Where Asterisk's snippets go; it has to be able to read them.")
     ] = DEFAULT.asterisk,
     engine_dir: Annotated[Path, typer.Option(help="Where legwork.env and the secrets go.")] = DEFAULT.engine,
-    node: Annotated[str, typer.Option(help="This engine's name; another for each.")] = DEFAULT.node,
+    node: Annotated[
+        str, typer.Option(help="This engine's name, of small letters and digits; another for each.")
+    ] = DEFAULT.node,
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="Asterisk's HTTP, on loopback.")] = DEFAULT.http_port,
     sip: Annotated[str, typer.Option(metavar="ADDRESS:PORT", help="Where SIP is listened for.")] = DEFAULT.sip_bind,
     rtp_start: Annotated[int, typer.Option(min=1024, help="The first port of sound.")] = DEFAULT.rtp_start,
@@ -28,7 +30,7 @@ def init(
     group: Annotated[str, typer.Option(help="Whose group reads the snippets; '' for nobody's.")] = DEFAULT.group,
     force: Annotated[bool, typer.Option("--force", help="Write anew what is there; secrets stay.")] = False,
 ) -> None:
-    """Write Asterisk's snippets (ari, http, pjsip, rtp) and legwork.env with new secrets, and say what to do next.
+    """Write Asterisk's snippets (ari, globals, http, pjsip, rtp) and legwork.env with new secrets; say what to do next.
 
     Nothing of Asterisk's own is changed: you include the snippets. Without --force nothing is overwritten.
     """

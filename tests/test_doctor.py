@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine import doctor
+from engine import cli, doctor
 from engine.config import Settings
 from engine.doctor import exposure, speaking
 
@@ -140,3 +140,15 @@ def test_folders_that_asterisk_can_not_enter_are_told(tmp_path: Path) -> None:
     if os.geteuid() == 0:  # else what lies above is one's own, too
         run.chmod(0o750)
         assert outcome(speaking.folders(told)) == (f"{media}, {run}", "")
+
+
+def test_sections_of_files_are_printed_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def examine(_: Settings) -> list[doctor.Finding]:
+        return [doctor.Finding("calls", "none", "see [globals], [/x]")]
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    with pytest.raises(SystemExit):
+        cli.examine()
+    assert "→ see [globals], [/x]" in capsys.readouterr().out

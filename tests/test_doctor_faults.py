@@ -77,6 +77,9 @@ class Host:
         listed = [{"technology": "PJSIP", "resource": "carrier", "state": state, "channel_ids": []}]
         self.asterisk.reply("GET endpoints/PJSIP", 200, listed)
 
+    def variable(self, value: str) -> None:
+        self.asterisk.reply("GET asterisk/variable", 200, {"value": value})
+
     async def examined(self) -> dict[str, tuple[str, str]]:
         """What does not hold: what was found, and the fix, by check."""
         found = await doctor.examine(self.settings())
@@ -95,6 +98,7 @@ async def well(store: Store, database_url: str, tmp_path: Path, monkeypatch: pyt
         there.version("22.10.1")
         there.clock(0)
         there.trunk("online")
+        there.variable("")
 
         async def readyz(_: web.Request) -> web.Response:
             return web.json_response(READY, status=there.engine["status"])
@@ -117,8 +121,8 @@ async def test_a_host_that_is_well_has_no_fault(well: Host) -> None:
 
 
 def _wrong_login(well: Host) -> None:
-    for path in ("asterisk/info", "asterisk/modules", "asterisk/ping", "endpoints/PJSIP"):
-        well.asterisk.reply(f"GET {path}", 401, {"message": "Authentication required"})
+    for operation in list(well.asterisk.replies):
+        well.asterisk.reply(operation, 401, {"message": "Authentication required"})
 
 
 def _no_websocket(well: Host) -> None:
@@ -183,6 +187,10 @@ def _no_trunk(well: Host) -> None:
     well.asterisk.reply("GET endpoints/PJSIP", 200, [])
 
 
+def _another_node(well: Host) -> None:
+    well.told["node"] = "n2"
+
+
 def _public_ari(well: Host) -> None:
     port = urlsplit(well.asterisk.url).port
     well.patch.setattr(exposure, "listening", lambda _: [(_address("0.0.0.0"), port)])
@@ -223,6 +231,7 @@ def _address(text: str) -> object:
         (_no_sox, "sounds", "there is no sox", "apt-get install sox"),
         (_silent_trunk, "trunks", "carrier does not answer", "registration"),
         (_no_trunk, "trunks", "routes lead to carrier, which Asterisk does not know", "pjsip.conf"),
+        (_another_node, "calls from outside", "are led to n1, this engine is n2", "LEGWORK_NODE = n2 under [globals]"),
         (_public_ari, "open ports", "listens on 0.0.0.0", "bindaddr=127.0.0.1 in http.conf"),
         (_public_ami, "open ports", "port 5038 listens on 192.0.2.10", "manager.conf, or enabled=no"),
         (_public_agi, "open ports", "FastAGI listens on 0.0.0.0", "LEGWORK_AGI_HOST=127.0.0.1"),

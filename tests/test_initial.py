@@ -1,6 +1,7 @@
 """What `legwork init` writes: for whom it is readable, what stays secret, what is never overwritten."""
 
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -28,6 +29,7 @@ def test_each_file_is_for_those_who_need_it(tmp_path: Path) -> None:
     written = initial.write(choices(tmp_path))
     assert {path.relative_to(tmp_path).as_posix(): oct(mode(path)) for path in written} == {
         "asterisk/ari.conf": "0o640",
+        "asterisk/globals.conf": "0o640",
         "asterisk/http.conf": "0o640",
         "asterisk/pjsip.conf": "0o640",
         "asterisk/rtp.conf": "0o640",
@@ -67,6 +69,7 @@ def test_the_engine_reads_what_asterisk_is_told(tmp_path: Path, monkeypatch: pyt
     password = settings.ari_password.get_secret_value()
     assert f"password = {password}\n" in (tmp_path / "asterisk/ari.conf").read_text()
     assert "bindport = 8099\n" in (tmp_path / "asterisk/http.conf").read_text()
+    assert "\nLEGWORK_NODE = n7\n" in (tmp_path / "asterisk/globals.conf").read_text()
     assert (settings.ari_url, settings.node) == ("http://127.0.0.1:8099", "n7")
     assert len(settings.secret_key.get_secret_value()) == 64
     assert settings.database_url == "postgresql://legwork@/legwork?host=/var/run/postgresql"
@@ -112,6 +115,16 @@ def test_a_trunk_is_an_endpoint_that_is_qualified_and_transfers_nothing_by_itsel
     assert "set_var = PJSIP_TRANSFER_HANDLING()=ari-only\n" in text
 
 
+def test_trunks_and_telephones_arrive_in_the_contexts_of_the_dialplan(tmp_path: Path) -> None:
+    initial.write(choices(tmp_path))
+    text = (tmp_path / "asterisk/pjsip.conf").read_text()
+    trunk, phone = text.split("[legwork-line](!)\n")[1].split("[legwork-phone](!,legwork-line)\n")
+    dialplan = (LEGWORK.parents[2] / "dialplan/legwork.conf").read_text()
+    for lines, context in ((trunk, "legwork-inbound"), (phone, "legwork-phones")):
+        assert f"context = {context}\n" in lines
+        assert f"\n[{context}]\n" in dialplan
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -121,6 +134,14 @@ def test_a_trunk_is_an_endpoint_that_is_qualified_and_transfers_nothing_by_itsel
         {"rtp_start": 20000, "rtp_end": 10000},
         {"rtp_end": 70000},
         {"group": "no-such-group"},
+        {"trunks": ("carrier=host:99999",)},
+        {"trunks": ("carrier=host:0",)},
+        {"node": "N 2!"},
+        {"node": "n1\nx"},
+        {"node": "a-node-of-too-many-letters"},
+        {"sip_bind": "0.0.0.0"},
+        {"sip_bind": "0.0.0.0:99999"},
+        {"sip_bind": "0.0.0.0:5060\nx"},
     ],
 )
 def test_what_makes_no_sense_writes_nothing(tmp_path: Path, more: dict[str, object]) -> None:
@@ -133,9 +154,8 @@ def test_the_command_says_what_to_include_and_does_it_once(tmp_path: Path) -> No
     told = [str(LEGWORK), "init", "--dir", f"{tmp_path}/a", "--engine-dir", f"{tmp_path}/e", "--group", ""]
     first = subprocess.run(told, capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr
-    for name in ("http", "ari", "rtp", "pjsip"):
-        assert f"/etc/asterisk/{name}.conf" in first.stdout
-        assert f'#include "{tmp_path}/a/{name}.conf"' in first.stdout
+    for name, into in {"http": "http", "ari": "ari", "rtp": "rtp", "pjsip": "pjsip", "globals": "extensions"}.items():
+        assert re.search(rf'/etc/asterisk/{into}.conf .*#include "{tmp_path}/a/{name}.conf"', first.stdout), name
     assert "systemctl enable --now legwork" in first.stdout
     password = (tmp_path / "e/credentials/LEGWORK_ARI_PASSWORD").read_text().strip()
     assert password not in first.stdout + first.stderr

@@ -22,6 +22,7 @@ CHECKS: dict[str, Callable[[Settings], Awaitable[str]]] = {
     "Postgres": database.postgres,
     "dialling": database.dialling,
     "trunks": asterisk.trunks,
+    "calls from outside": asterisk.inbound,
     "clock": host.clock,
     "time zones": host.zones,
     "voices": speaking.voices,

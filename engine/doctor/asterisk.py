@@ -29,6 +29,7 @@ OTHERS = {
     "no call is recorded": ("res_stasis_recording", "res_ari_recordings"),
     "no dialplan can ask": ("res_agi",),
 }
+DIALPLANS_NODE = "n1"  # of dialplan/legwork.conf, where [globals] names none
 FILES = 4096  # four sockets a call; with fewer Asterisk ends at some 200 calls a second
 
 
@@ -114,3 +115,15 @@ async def trunks(settings: Settings) -> str:
             "check the trunk's contact, its registration and the firewall: asterisk -rx 'pjsip show endpoints'",
         )
     return ", ".join(f"{name} {states[name]}" for name in sorted(wanted)) or "no route is applied"
+
+
+async def inbound(settings: Settings) -> str:
+    """Whether the dialplan leads calls that come in to this engine."""
+    told = await ari.known(settings, "asterisk/variable", variable="LEGWORK_NODE")
+    node = told["value"] or DIALPLANS_NODE
+    if node != settings.node:
+        raise Failed(
+            f"are led to {node}, this engine is {settings.node}",
+            f"set LEGWORK_NODE = {settings.node} under [globals] of extensions.conf; asterisk -rx 'dialplan reload'",
+        )
+    return f"are led to {node}"
