@@ -16,6 +16,7 @@ SECRET_BYTES = 32
 TRUNK = re.compile(r"([A-Za-z0-9_-]{1,40})=([A-Za-z0-9.-]{1,253}):([0-9]{1,5})", re.ASCII)
 ADDRESS = re.compile(r"([0-9.]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", re.ASCII)
 PORTS = range(1, 65536)
+DATABASE_URL = "postgresql://legwork@/legwork?host=/var/run/postgresql"
 HTTP = """\
 ; Legwork: include under [general] of http.conf. An ARI login is root of telephony: loopback only.
 enabled = yes
@@ -116,7 +117,7 @@ class Choices:
     sip_bind: str = "0.0.0.0:5060"
     rtp_start: int = 10000
     rtp_end: int = 20000
-    database_url: str = "postgresql://legwork@/legwork?host=/var/run/postgresql"
+    database_url: str | None = None  # None: the one there is, else DATABASE_URL
     trunks: tuple[str, ...] = ()
     group: str = "asterisk"
 
@@ -136,12 +137,16 @@ class File:
 
 
 def files(choices: Choices) -> Mapping[Path, File]:
-    """Every file of these choices. Secrets there are already stay: other things are sealed under them.
+    """Every file of these choices. Credentials there are already stay: other things are sealed under them.
 
     Raises `WrongConfig` where a choice makes no sense.
     """
     _check(choices)
-    password = _kept(choices.credentials / "LEGWORK_ARI_PASSWORD")
+    password = _kept(choices.credentials / "LEGWORK_ARI_PASSWORD") or _new_secret()
+    key = _kept(choices.credentials / "LEGWORK_SECRET_KEY") or _new_secret()
+    url = choices.database_url
+    if url is None:
+        url = _kept(choices.credentials / "DATABASE_URL", otherwise=DATABASE_URL)
     values = {
         "http_port": choices.http_port,
         "sip_bind": choices.sip_bind,
@@ -162,8 +167,8 @@ def files(choices: Choices) -> Mapping[Path, File]:
         ),
         choices.engine / "legwork.env": File(ENVIRONMENT.format(**values), 0o644),
         choices.credentials / "LEGWORK_ARI_PASSWORD": File(f"{password}\n"),
-        choices.credentials / "LEGWORK_SECRET_KEY": File(f"{_kept(choices.credentials / 'LEGWORK_SECRET_KEY')}\n"),
-        choices.credentials / "DATABASE_URL": File(f"{choices.database_url}\n"),
+        choices.credentials / "LEGWORK_SECRET_KEY": File(f"{key}\n"),
+        choices.credentials / "DATABASE_URL": File(f"{url}\n"),
     }
 
 
@@ -173,7 +178,7 @@ def write(choices: Choices, *, force: bool = False) -> list[Path]:
     _require(choices.group)
     there = [str(path) for path in made if path.exists()]
     if there and not force:
-        raise WrongConfig(f"already there: {', '.join(there)}; --force writes them anew and keeps their secrets")
+        raise WrongConfig(f"already there: {', '.join(there)}; --force writes them anew and keeps the credentials")
     try:
         _folder(choices.asterisk, 0o750, group=choices.group)
         _folder(choices.engine, 0o755)
@@ -226,14 +231,18 @@ def _trunk(text: str) -> str:
     return TRUNK_LINES.format(name=match[1], host=match[2], port=match[3])
 
 
-def _kept(file: Path) -> str:
-    """The secret there is, or a new one."""
+def _kept(file: Path, *, otherwise: str = "") -> str:
+    """What a file of credentials holds, `otherwise` where there is none."""
     try:
-        return file.read_text().strip() or secrets.token_hex(SECRET_BYTES)
+        return file.read_text().strip()
     except FileNotFoundError:
-        return secrets.token_hex(SECRET_BYTES)
+        return otherwise
     except OSError as exc:
         raise WrongConfig(f"{file}: {exc.strerror}") from exc
+
+
+def _new_secret() -> str:
+    return secrets.token_hex(SECRET_BYTES)
 
 
 def _folder(folder: Path, mode: int, *, group: str = "") -> None:

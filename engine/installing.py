@@ -23,12 +23,14 @@ def init(
     sip: Annotated[str, typer.Option(metavar="ADDRESS:PORT", help="Where SIP is listened for.")] = DEFAULT.sip_bind,
     rtp_start: Annotated[int, typer.Option(min=1024, help="The first port of sound.")] = DEFAULT.rtp_start,
     rtp_end: Annotated[int, typer.Option(max=65535, help="The last one.")] = DEFAULT.rtp_end,
-    database_url: Annotated[str, typer.Option(help="Its Postgres; '' for an embedded one.")] = DEFAULT.database_url,
+    database_url: Annotated[
+        str | None, typer.Option(help="Its Postgres; '' for an embedded one.", show_default=initial.DATABASE_URL)
+    ] = None,
     trunk: Annotated[
         list[str] | None, typer.Option(metavar="NAME=HOST:PORT", help="A trunk; may be given several times.")
     ] = None,
     group: Annotated[str, typer.Option(help="Whose group reads the snippets; '' for nobody's.")] = DEFAULT.group,
-    force: Annotated[bool, typer.Option("--force", help="Write anew what is there; secrets stay.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write anew what is there; credentials stay.")] = False,
 ) -> None:
     """Write Asterisk's snippets (ari, globals, http, pjsip, rtp) and legwork.env with new secrets; say what to do next.
 

@@ -106,6 +106,19 @@ def test_nothing_is_overwritten_unless_told_and_secrets_stay(tmp_path: Path) -> 
         assert path.read_text() == before[path]
 
 
+def test_a_database_that_was_chosen_stays_until_another_one_is(tmp_path: Path) -> None:
+    file = tmp_path / "etc/credentials/DATABASE_URL"
+    for told, expected in (
+        (None, initial.DATABASE_URL),
+        ("postgresql://db.example.net/calls", "postgresql://db.example.net/calls"),
+        (None, "postgresql://db.example.net/calls"),
+        ("", ""),  # an embedded one
+        (None, ""),
+    ):
+        initial.write(choices(tmp_path, database_url=told), force=True)
+        assert file.read_text() == f"{expected}\n"
+
+
 def test_a_trunk_is_an_endpoint_that_is_qualified_and_transfers_nothing_by_itself(tmp_path: Path) -> None:
     initial.write(choices(tmp_path, trunks=("carrier=sip.example.net:5060",)))
     text = (tmp_path / "asterisk/pjsip.conf").read_text()
