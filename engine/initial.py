@@ -2,6 +2,7 @@
 
 import grp
 import os
+import pwd
 import re
 import secrets
 import shutil
@@ -17,6 +18,8 @@ TRUNK = re.compile(r"([A-Za-z0-9_-]{1,40})=([A-Za-z0-9.-]{1,253}):([0-9]{1,5})",
 ADDRESS = re.compile(r"([0-9.]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", re.ASCII)
 PORTS = range(1, 65536)
 DATABASE_URL = "postgresql://legwork@/legwork?host=/var/run/postgresql"
+SOUNDS = "/usr/share/asterisk/sounds/en/legwork"
+RECORDINGS = "/var/spool/asterisk/recording"
 HTTP = """\
 ; Legwork: include under [general] of http.conf. An ARI login is root of telephony: loopback only.
 enabled = yes
@@ -108,7 +111,7 @@ LEGWORK_SPEECH_DIR=/run/legwork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What an operator may choose: where the files lie, which ports, which database, which trunks."""
+    """What an operator may choose: where the files lie, whose they are, which ports, which database, which trunks."""
 
     asterisk: Path
     engine: Path
@@ -120,6 +123,7 @@ class Choices:
     database_url: str | None = None  # None: the one there is, else DATABASE_URL
     trunks: tuple[str, ...] = ()
     group: str = "asterisk"
+    user: str = "legwork"
 
     @property
     def credentials(self) -> Path:
@@ -175,6 +179,7 @@ def files(choices: Choices) -> Mapping[Path, File]:
 def write(choices: Choices, *, force: bool = False) -> list[Path]:
     """Write them; which. Raises `WrongConfig`, nothing written, where one is there already and `force` is not given."""
     made = files(choices)
+    owner = _owner(choices.user)
     _require(choices.group)
     there = [str(path) for path in made if path.exists()]
     if there and not force:
@@ -185,6 +190,9 @@ def write(choices: Choices, *, force: bool = False) -> list[Path]:
         _folder(choices.credentials, 0o700)
         for path, file in made.items():
             _write(path, file, group=choices.group)
+        for path in (choices.credentials, *choices.credentials.iterdir()):
+            if owner is not None and os.geteuid() == 0:
+                os.chown(path, owner, -1)
     except OSError as exc:
         raise WrongConfig(f"{exc.filename}: {exc.strerror}; run it as root, or name folders of your own") from exc
     return list(made)
@@ -204,10 +212,18 @@ Include in Asterisk's own files:
 Then:
   1. make your trunks of the template [legwork-line] (or --trunk) and your agents' phones of [legwork-phone]; those
      made otherwise need context = legwork-inbound, and legwork-phones
-  2. systemctl restart asterisk
-  3. createuser legwork; createdb --owner=legwork legwork     (or another DATABASE_URL in {choices.credentials})
-  4. cp /opt/legwork/systemd/legwork.service /etc/systemd/system/; systemctl enable --now legwork
-  5. legwork --env {choices.engine}/legwork.env doctor, then apply your accounts"""
+  2. copy what is heard while the engine is away below Asterisk's data directory (asterisk -rx 'core show settings'):
+     mkdir -p {SOUNDS}; cp /opt/legwork/sounds/en/*.wav {SOUNDS}
+  3. give Asterisk a folder to record into, where its group, which is the engine's, may mend and delete:
+     install -d -o asterisk -g asterisk -m 2770 {RECORDINGS}
+     mkdir -p /etc/systemd/system/asterisk.service.d
+     printf '[Service]\\nUMask=0007\\n' >/etc/systemd/system/asterisk.service.d/legwork.conf
+  4. systemctl daemon-reload; systemctl restart asterisk
+  5. unless {choices.credentials}/DATABASE_URL names another database:
+     runuser -u postgres -- sh -c 'createuser legwork; createdb --owner=legwork legwork'
+  6. cp /opt/legwork/systemd/legwork.service /etc/systemd/system/; systemctl enable --now legwork
+  7. as the engine's user, doctor, then apply your accounts:
+     runuser -u {choices.user or "USER"} -- /opt/legwork/.venv/bin/legwork --env {choices.engine}/legwork.env doctor"""
 
 
 def _check(choices: Choices) -> None:
@@ -264,6 +280,15 @@ def _write(path: Path, file: File, *, group: str) -> None:
         _share(draft, group)
     draft.chmod(file.mode)
     draft.rename(path)
+
+
+def _owner(user: str) -> int | None:
+    """The id of the engine's user. Raises `WrongConfig` where there is none ("": none is needed)."""
+    try:
+        return pwd.getpwnam(user).pw_uid if user else None
+    except KeyError as exc:
+        make = f"useradd --system --no-create-home --home-dir /var/lib/legwork --gid asterisk {user}"
+        raise WrongConfig(f"there is no user {user} for the engine: {make}; or say --user") from exc
 
 
 def _require(group: str) -> None:

@@ -30,6 +30,9 @@ def init(
         list[str] | None, typer.Option(metavar="NAME=HOST:PORT", help="A trunk; may be given several times.")
     ] = None,
     group: Annotated[str, typer.Option(help="Whose group reads the snippets; '' for nobody's.")] = DEFAULT.group,
+    user: Annotated[
+        str, typer.Option(help="Who the engine runs as: the secrets are theirs; '' for yours.")
+    ] = DEFAULT.user,
     force: Annotated[bool, typer.Option("--force", help="Write anew what is there; credentials stay.")] = False,
 ) -> None:
     """Write Asterisk's snippets (ari, globals, http, pjsip, rtp) and legwork.env with new secrets; say what to do next.
@@ -47,6 +50,7 @@ def init(
         database_url=database_url,
         trunks=tuple(trunk or ()),
         group=group,
+        user=user,
     )
     for path in initial.write(choices, force=force):
         out.print(f"wrote {path}", highlight=False, markup=False)

@@ -55,6 +55,7 @@ class Host:
                 "ari_password": "5d0c2e0b7a9f4c1e5d0c2e0b7a9f4c1e",
                 "database_url": self.database_url,
                 "state_dir": self.folder / "state",
+                "recordings_dir": self.folder / "recording",
                 "url": self.engine["url"],
                 "voices": "espeak",
                 "agi_port": 4573,
@@ -77,8 +78,8 @@ class Host:
         listed = [{"technology": "PJSIP", "resource": "carrier", "state": state, "channel_ids": []}]
         self.asterisk.reply("GET endpoints/PJSIP", 200, listed)
 
-    def variable(self, value: str) -> None:
-        self.asterisk.reply("GET asterisk/variable", 200, {"value": value})
+    def sounds(self, *names: str) -> None:
+        self.asterisk.reply("GET sounds", 200, [{"id": name, "formats": []} for name in names])
 
     async def examined(self) -> dict[str, tuple[str, str]]:
         """What does not hold: what was found, and the fix, by check."""
@@ -92,13 +93,15 @@ async def well(store: Store, database_url: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(host, "unsynchronised", lambda: False)
     monkeypatch.setattr(exposure, "listening", lambda _: [])
     (tmp_path / "state").mkdir(mode=0o755)
+    (tmp_path / "recording/account_1").mkdir(parents=True)
     async with FakeAsterisk.run() as fake:
         there = Host(fake, database_url, tmp_path, monkeypatch)
         there.without()
         there.version("22.10.1")
         there.clock(0)
         there.trunk("online")
-        there.variable("")
+        there.asterisk.reply("GET asterisk/variable", 200, {"value": ""})
+        there.sounds("beep", "legwork/away")
 
         async def readyz(_: web.Request) -> web.Response:
             return web.json_response(READY, status=there.engine["status"])
@@ -187,6 +190,30 @@ def _no_trunk(well: Host) -> None:
     well.asterisk.reply("GET endpoints/PJSIP", 200, [])
 
 
+def _no_prompt(well: Host) -> None:
+    well.sounds("beep", "away")
+
+
+def _no_list_of_sounds(well: Host) -> None:
+    well.asterisk.reply("GET sounds", 404, {"message": "Resource not found"})
+
+
+def _no_recordings(well: Host) -> None:
+    well.told["recordings_dir"] = well.folder / "elsewhere"
+
+
+def _recordings_of_others(well: Host) -> None:
+    well.patch.setattr(
+        "engine.doctor.recorded.os.access", lambda path, mode: not mode & os.W_OK or Path(path).name != "account_1"
+    )
+
+
+def _recordings_unreadable(well: Host) -> None:
+    well.patch.setattr(
+        "engine.doctor.recorded.os.access", lambda path, mode: mode == os.F_OK or Path(path).name != "recording"
+    )
+
+
 def _another_node(well: Host) -> None:
     well.told["node"] = "n2"
 
@@ -231,6 +258,11 @@ def _address(text: str) -> object:
         (_no_sox, "sounds", "there is no sox", "apt-get install sox"),
         (_silent_trunk, "trunks", "carrier does not answer", "registration"),
         (_no_trunk, "trunks", "routes lead to carrier, which Asterisk does not know", "pjsip.conf"),
+        (_no_prompt, "while it is away", "Asterisk has no sound legwork/away", "sounds/en"),
+        (_no_list_of_sounds, "while it is away", "ARI does not tell", "load res_ari_sounds"),
+        (_no_recordings, "recordings", "there is no ", "install -d -o asterisk -g asterisk -m 2770"),
+        (_recordings_of_others, "recordings", "account_1 can not be written", "UMask=0007"),
+        (_recordings_unreadable, "recordings", "recording can not be read", "chmod 2770"),
         (_another_node, "calls from outside", "are led to n1, this engine is n2", "LEGWORK_NODE = n2 under [globals]"),
         (_public_ari, "open ports", "listens on 0.0.0.0", "bindaddr=127.0.0.1 in http.conf"),
         (_public_ami, "open ports", "port 5038 listens on 192.0.2.10", "manager.conf, or enabled=no"),
@@ -301,6 +333,16 @@ async def test_a_check_that_breaks_is_a_finding_that_quotes_nothing(well: Host) 
     assert findings["clock"].fix == ""
     assert findings["engine"].fix == ""
     assert "hunter2" not in str(findings)
+
+
+async def test_a_prompt_of_the_operators_own_is_looked_for_where_it_lies(well: Host) -> None:
+    prompt = well.folder / "closed"
+    well.asterisk.reply("GET asterisk/variable", 200, {"value": str(prompt)})
+    check = doctor.CHECKS["while it is away"]
+    with pytest.raises(doctor.Failed, match="Asterisk has no sound /"):
+        await check(well.settings())
+    prompt.with_suffix(".wav").touch()
+    assert await check(well.settings()) == str(prompt)
 
 
 async def test_a_frozen_database_and_a_stopped_asterisk_are_both_named(well: Host) -> None:

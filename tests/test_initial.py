@@ -1,6 +1,7 @@
 """What `legwork init` writes: for whom it is readable, what stays secret, what is never overwritten."""
 
 import os
+import pwd
 import re
 import stat
 import subprocess
@@ -17,7 +18,7 @@ LEGWORK = Path(__file__).resolve().parents[1] / ".venv/bin/legwork"
 
 
 def choices(folder: Path, **more: object) -> initial.Choices:
-    values: dict[str, Any] = {"group": "", **more}
+    values: dict[str, Any] = {"group": "", "user": "", **more}
     return initial.Choices(asterisk=folder / "asterisk", engine=folder / "etc", **values)
 
 
@@ -42,6 +43,16 @@ def test_each_file_is_for_those_who_need_it(tmp_path: Path) -> None:
     assert oct(mode(tmp_path / "asterisk")) == "0o750"
     files = {path for path in tmp_path.rglob("*") if path.is_file()}
     assert files == set(written)  # no draft is left
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_secrets_are_the_engines_users_who_asks_the_doctor_too(tmp_path: Path) -> None:
+    for _ in range(2):
+        initial.write(choices(tmp_path, user="nobody"), force=True)
+        nobody = pwd.getpwnam("nobody").pw_uid
+        folder = tmp_path / "etc/credentials"
+        assert {path.stat().st_uid for path in (folder, *folder.iterdir())} == {nobody}
+        assert (tmp_path / "etc/legwork.env").stat().st_uid == 0
 
 
 def test_secrets_are_new_strong_and_in_no_file_that_others_read(tmp_path: Path) -> None:
@@ -147,6 +158,7 @@ def test_trunks_and_telephones_arrive_in_the_contexts_of_the_dialplan(tmp_path: 
         {"rtp_start": 20000, "rtp_end": 10000},
         {"rtp_end": 70000},
         {"group": "no-such-group"},
+        {"user": "no-such-user"},
         {"trunks": ("carrier=host:99999",)},
         {"trunks": ("carrier=host:0",)},
         {"node": "N 2!"},
@@ -164,14 +176,34 @@ def test_what_makes_no_sense_writes_nothing(tmp_path: Path, more: dict[str, obje
 
 
 def test_the_command_says_what_to_include_and_does_it_once(tmp_path: Path) -> None:
-    told = [str(LEGWORK), "init", "--dir", f"{tmp_path}/a", "--engine-dir", f"{tmp_path}/e", "--group", ""]
+    told = [
+        str(LEGWORK),
+        "init",
+        "--dir",
+        f"{tmp_path}/a",
+        "--engine-dir",
+        f"{tmp_path}/e",
+        "--group",
+        "",
+        "--user",
+        "",
+    ]
     first = subprocess.run(told, capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr
     for name, into in {"http": "http", "ari": "ari", "rtp": "rtp", "pjsip": "pjsip", "globals": "extensions"}.items():
         assert re.search(rf'/etc/asterisk/{into}.conf .*#include "{tmp_path}/a/{name}.conf"', first.stdout), name
-    assert "systemctl enable --now legwork" in first.stdout
+    for step in (
+        "systemctl enable --now legwork",
+        "cp /opt/legwork/sounds/en/*.wav /usr/share/asterisk/sounds/en/legwork",
+        "install -d -o asterisk -g asterisk -m 2770 /var/spool/asterisk/recording",
+        r"printf '[Service]\nUMask=0007\n'",
+        "createuser legwork",
+    ):
+        assert step in first.stdout
     password = (tmp_path / "e/credentials/LEGWORK_ARI_PASSWORD").read_text().strip()
     assert password not in first.stdout + first.stderr
+    nobody = subprocess.run([*told[:-1], "no-such-user"], capture_output=True, text=True, check=False)
+    assert "there is no user no-such-user for the engine: useradd --system " in " ".join(nobody.stderr.split())
     again = subprocess.run(told, capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert "already there" in again.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 from traceback import extract_tb
 
 from engine.config import Settings
-from engine.doctor import asterisk, database, exposure, host, speaking
+from engine.doctor import asterisk, database, exposure, host, recorded, speaking
 from engine.doctor.findings import Failed, Finding
 
 __all__ = ["Failed", "Finding", "examine"]
@@ -23,6 +23,8 @@ CHECKS: dict[str, Callable[[Settings], Awaitable[str]]] = {
     "dialling": database.dialling,
     "trunks": asterisk.trunks,
     "calls from outside": asterisk.inbound,
+    "while it is away": asterisk.away,
+    "recordings": recorded.recordings,
     "clock": host.clock,
     "time zones": host.zones,
     "voices": speaking.voices,

@@ -1,6 +1,7 @@
 """Whether Asterisk is one that calls can be made with."""
 
 import re
+from pathlib import Path
 
 import aiohttp
 
@@ -29,7 +30,9 @@ OTHERS = {
     "no call is recorded": ("res_stasis_recording", "res_ari_recordings"),
     "no dialplan can ask": ("res_agi",),
 }
-DIALPLANS_NODE = "n1"  # of dialplan/legwork.conf, where [globals] names none
+# Of dialplan/legwork.conf, where [globals] names none.
+DIALPLANS_NODE = "n1"
+DIALPLANS_AWAY = "legwork/away"
 FILES = 4096  # four sockets a call; with fewer Asterisk ends at some 200 calls a second
 
 
@@ -127,3 +130,20 @@ async def inbound(settings: Settings) -> str:
             f"set LEGWORK_NODE = {settings.node} under [globals] of extensions.conf; asterisk -rx 'dialplan reload'",
         )
     return f"are led to {node}"
+
+
+async def away(settings: Settings) -> str:
+    """Whether Asterisk finds what callers hear while the engine is away."""
+    told = await ari.known(settings, "asterisk/variable", variable="LEGWORK_AWAY")
+    sound = told["value"] or DIALPLANS_AWAY
+    if sound.startswith("/"):
+        found = any(Path(sound).parent.glob(f"{Path(sound).name}.*"))
+    else:
+        found = sound in {each["id"] for each in await ari.known(settings, "sounds", module="res_ari_sounds")}
+    if not found:
+        raise Failed(
+            f"Asterisk has no sound {sound}: callers would hear congestion",
+            "copy Legwork's sounds/en to legwork/ in the folder sounds/en of Asterisk's data directory (asterisk -rx"
+            " 'core show settings'), restart Asterisk; or set LEGWORK_AWAY under [globals] of extensions.conf",
+        )
+    return sound
