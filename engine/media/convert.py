@@ -122,7 +122,7 @@ async def _run(*arguments: str, content: bytes) -> tuple[bytes, bytes]:
         with suppress(ProcessLookupError):  # it has ended: nothing to limit
             for limit, most in LIMITS.items():
                 resource.prlimit(process.pid, limit, (most, most))
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+            os.setpriority(os.PRIO_PROCESS, process.pid, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
         async with asyncio.timeout(SECONDS):
             output, words = await process.communicate(content)
     except TimeoutError as exc:

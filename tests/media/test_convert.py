@@ -288,6 +288,17 @@ async def test_sox_is_limited_niced_and_told_nothing(monkeypatch: pytest.MonkeyP
     assert "CANARY" not in seen
 
 
+async def test_an_engine_that_is_nicer_already_is_not_asked_to_be_less_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sox").write_text(f"#!/bin/sh\n/bin/sleep 0.2; /usr/bin/nice >{tmp_path}/seen\n")
+    (tmp_path / "sox").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("engine.media.convert.os.getpriority", lambda *_: 15)
+    await conversion.formats()
+    assert int((tmp_path / "seen").read_text()) >= 15
+
+
 async def test_without_sox_it_is_said_that_it_can_not_be_done_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ConverterAway):
