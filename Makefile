@@ -5,7 +5,7 @@ LAB := $(PYTHON) -m docker.lab
 ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-campaign bench-amd bench-inbound bench-pace bench-imports bench-reports memory faults walk sim clean
+.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-campaign bench-amd bench-inbound bench-pace bench-imports bench-reports memory faults host walk sim clean
 
 help:    ## list these commands
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -76,6 +76,10 @@ faults:  ## half an hour: fifty runs of twenty calls and one fault each, then wh
 	@docker/setup --with-sipp
 	@$(LAB) up
 	$(PYTHON) tests/faults/run.py $(or $(FAULTS),--all)
+
+host: setup   ## as root: the unit in a container that systemd boots, then docker/compose.yml and a call through it
+	docker/host/boot || [ $$? = 77 ]
+	docker/host/together
 
 walk: setup   ## a hundred thousand random lives of a call
 	WALK_LIVES=100000 $(PYTHON) -m pytest tests/core/test_walk.py
