@@ -99,6 +99,7 @@ def lab_env(chosen: Choices, *, carrier_sip: str, database_url: str, nodes: tupl
         **{f"PHONE_SIP_{p}": f"127.0.0.1:{chosen.phone_sip(p)}" for p in asterisks.PHONES},
         "CARRIER_RECORDINGS": str(LAB / "carrier/recordings"),
         "IMPORTS_DIR": str(LAB / "imports"),
+        "LEGWORK_RECORDINGS_DIR": str(LAB / "n1/recording"),
         "LEGWORK_NTP": "false",  # whoever keeps the clock of the machine it runs on
         "CPAAS_ACCOUNT": "account_1",
         "CPAAS_ACCOUNT_2": "account_2",
