@@ -23,7 +23,7 @@ async def recordings(settings: Settings) -> str:
         if not os.access(each, os.R_OK | os.W_OK | os.X_OK):
             raise Failed(
                 f"{each} can not be written: none is mended after a crash of Asterisk, none deleted when it is old",
-                f"chgrp -R asterisk {folder}; chmod -R g+rwXs {folder}; UMask=0007 in Asterisk's unit; where the"
+                f"chgrp -R asterisk {folder}; chmod -R g+rwX {folder}; UMask=0007 in Asterisk's unit; where the"
                 f" engine's unit has ProtectSystem=strict, ReadWritePaths={folder}",
             )
     return f"{folder} is read and written" + (
