@@ -5,7 +5,7 @@ LAB := $(PYTHON) -m docker.lab
 ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-campaign bench-amd bench-inbound bench-pace bench-imports bench-reports memory faults walk sim clean
+.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-campaign bench-amd bench-inbound bench-pace bench-imports bench-reports bench-inbound bench-live memory faults walk sim clean
 
 help:    ## list these commands
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
