@@ -180,7 +180,8 @@ def leg_ended(call: "Call", leg: "Leg", at: float) -> None:
 
 def _leg(call: "Call", option: RecordingOption) -> "Leg | None":
     """The leg that is listened to."""
-    sides = ("agent",) if option == "agent" else ("customer",) if option == "customer" else ("customer", "agent")
+    agents = "agent", "third"  # whom the customer is handed over to speaks for the account from then on
+    sides = agents if option == "agent" else ("customer",) if option == "customer" else ("customer", *agents)
     talking = (leg for leg in call.legs.values() if leg.answered_at is not None and leg.usable)
     found = [leg for leg in talking if leg.side in sides]
     return min(found, key=lambda leg: sides.index(leg.side), default=None)

@@ -24,6 +24,7 @@ AGAIN_SECONDS = 1.0
 NO_BRIDGE = 404
 THERE = 409  # Asterisk's answer for a bridge it has already
 GONE = (400, 404)  # Asterisk's answers for a channel it does not have
+LEAVING = (409, 422)  # for one that leaves our application at this moment
 # What a transfer does with the parties.
 ARRANGED = (c.AddToBridge, c.RemoveFromBridge, c.StartRing, c.StopRing, c.StartMusic, c.StopMusic)
 # A command Asterisk refused that nothing else would make up for: the call can not go on.
@@ -88,7 +89,7 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
 def _rearrange(call: "Call", command: c.Command, status: int) -> list[c.Command]:
     """During a transfer who is where is told anew, as a whole: what was right may be wrong when it is tried again."""
     match command:
-        case c.AddToBridge(legs=names) if status in (0, *GONE):
+        case c.AddToBridge(legs=names) if status in (0, *GONE, *LEAVING):
             call.members.difference_update(call.members if status == NO_BRIDGE else names)
             if status == NO_BRIDGE:
                 call.deadlines[OPEN] = call.now

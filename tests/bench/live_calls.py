@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.bench.campaign_pace import campaign, contacts
 from tests.bench.lab import Lab, say, up
 from tests.bench.main import run
-from tests.bench.pace import Batch, Full, pace
+from tests.bench.pace import Batch, Full, Place, pace
 from tests.bench.report import verdict
 from tests.live.phone import Phone
 
@@ -119,7 +119,7 @@ async def measure(lab: Lab, *, seconds: int, restart: bool) -> Seen:
 
 
 @contextlib.asynccontextmanager
-async def _beside(*work: "asyncio.coroutines.Coroutine[object, object, None]") -> AsyncIterator[None]:
+async def _beside(*work: Coroutine[object, object, None]) -> AsyncIterator[None]:
     """Something that goes on meanwhile."""
     async with asyncio.TaskGroup() as tasks:
         going = [tasks.create_task(each) for each in work]
@@ -173,7 +173,7 @@ async def _told(api: aiohttp.ClientSession) -> Sample:
 # -- the load ------------------------------------------------------------------------------------
 
 
-def _placing(name: str, lab: Lab, api: aiohttp.ClientSession, seen: Seen):  # type: ignore[no-untyped-def]
+def _placing(name: str, lab: Lab, api: aiohttp.ClientSession, seen: Seen) -> Place:
     if name == "live_calls_inbound":
         return lambda turn: _call_in(lab, turn)
 
@@ -210,7 +210,7 @@ async def _call_in(lab: Lab, turn: int) -> str:
         await asyncio.sleep(INBOUND_SECONDS[turn % len(INBOUND_SECONDS)])
     finally:
         await phone.close()
-    return phone.name
+    return phone.caller
 
 
 def _tell(batches: list[Batch]) -> None:
@@ -246,9 +246,10 @@ def differences(seen: Seen) -> list[str]:
 
 def _counted(channels: set[str], kinds: dict[str, str]) -> Counter[str]:
     """How many calls these channels are, by statistic. Who called in has a channel that Asterisk named."""
-    ours = {channel.removeprefix(f"{NODE}-").partition(".")[0] for channel in channels if channel.startswith(f"{NODE}-")}
-    counted = Counter(kinds.get(call_id, "?") for call_id in ours)
-    counted["live_calls_inbound"] = sum(1 for channel in channels if not channel.startswith(f"{NODE}-"))
+    ours = {each for each in channels if each.startswith(f"{NODE}-")}
+    calls = {each.removeprefix(f"{NODE}-").partition(".")[0] for each in ours}
+    counted = Counter(kinds.get(each, "?") for each in calls)
+    counted["live_calls_inbound"] = len(channels - ours)
     return counted
 
 
