@@ -72,7 +72,7 @@ def reason_against(call: "Call", what: What) -> str:
     match what:
         case "start" if on is not None:
             return "this call is recorded already"
-        case "start" if _leg(call, wish(call) or "both") is None:
+        case "start" if _leg(call, call.request.recording or "both") is None:
             return TOO_EARLY
         case "stop" | "pause" | "resume" if on is None:
             return "this call is not recorded"
