@@ -27,13 +27,15 @@ from tests.live.phone import Phone
 CALLER_ID = "15168148111"
 TEMPLATE = "AN2222314c96"
 NODE = "n1"
+COPY = "Snoop/"  # of what a party says: nobody's call
+AWAY = "legwork-away"  # the dialplan's place for who called while there was no engine: it took none of them
 APART_SECONDS = 1.0  # from a start or an end they may differ
 LOOK_SECONDS = 0.1
 SAMPLE_SECONDS = 1.0
 RATES = {"live_calls_c2c": 1.5, "live_calls_otp": 0.3, "live_calls_inbound": 0.4}  # calls a second
 PER_MINUTE = 60  # of the campaign
 AGENTS = ("00", "12", "20", "10")  # rows of the carrier: answers; rings seven seconds; busy; rings five
-CUSTOMERS = ("60", "14", "20", "60", "40", "60")
+CUSTOMERS = ("60", "60", "20", "60", "40", "60")
 INBOUND = ("919910099997", "919910099998", "919910099996", "15168148111")  # an extension, an IVR, a bot, an agent
 INBOUND_SECONDS = (0.5, 7.0)
 STATISTICS = {"click2call": "live_calls_c2c", "otp": "live_calls_otp", "campaign": "live_calls_campaign"}
@@ -42,8 +44,9 @@ STATISTICS["inbound"] = "live_calls_inbound"
 DESCRIPTION = """
 Loads the lab with click-to-calls, passwords, a campaign and calls from outside, kills the engine (SIGKILL) half-way
 and brings it back. Meanwhile asks it each second for its live statistics and live calls, and Asterisk ten times a
-second for its channels. Then compares: what was there all the time from a second before to a second after an answer has
-to be in it, and nothing that was not there in that time.
+second for its channels; of those that come and go in between Asterisk tells by an event. Then compares: what was there
+all the time from a second before to a second after an answer has to be in it, and nothing that was not there in that
+time.
 """
 EPILOG = "Exit code: 0, or 1 if an answer differed from Asterisk's list, away from a start or an end."
 
@@ -73,6 +76,7 @@ class Seen:
 
     looks: list[Look] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    made: list[tuple[float, str, str]] = field(default_factory=list)  # when a channel was: its id, its name
     away: list[float] = field(default_factory=list)
     kinds: dict[str, str] = field(default_factory=dict)  # of calls, by id: the statistic each counts in
 
@@ -95,8 +99,11 @@ def parser() -> argparse.ArgumentParser:
 async def measure(lab: Lab, *, seconds: int, restart: bool) -> Seen:
     """What both told while the load was on."""
     seen = Seen()
-    async with lab.api() as api, lab.ari() as ari, _beside(_look(ari, seen), _sample(api, seen)):
-        numbers = [f"9199107{each:03}{each % 3 * 30:02}" for each in range(min(999, 2 * PER_MINUTE * seconds // 60))]
+    async with lab.api() as api, lab.ari() as ari, _beside(_look(ari, seen), _listen(ari, seen), _sample(api, seen)):
+        numbers = [
+            f"9199100{500 + each % 300}{each // 300 * 30:02}"
+            for each in range(min(900, 2 * PER_MINUTE * seconds // 60))
+        ]
         campaign_id = await campaign(api, await contacts(api, numbers), per_minute=PER_MINUTE)
         say(f"{seconds} s of calls: {RATES} a second, a campaign of {PER_MINUTE} a minute")
         async with _beside(_restart(lab, after=seconds / 2)) if restart else contextlib.nullcontext():
@@ -110,11 +117,11 @@ async def measure(lab: Lab, *, seconds: int, restart: bool) -> Seen:
     _tell(batches)
     database = await asyncpg.connect(lab["DATABASE_URL"])
     try:
-        rows = await database.fetch("SELECT request_id, kind FROM cdrs WHERE ended_at > $1", seen.looks[0].since)
+        rows = await database.fetch("SELECT call_id, kind FROM calls")
     finally:
         await database.close()
-    # Which kind the others are of, the campaign's and those of who called in, only the CDRs tell.
-    seen.kinds = {row["request_id"]: STATISTICS[row["kind"]] for row in rows} | seen.kinds
+    # Which kind the others are of, the campaign's and those of who called in, only their rows tell.
+    seen.kinds = {row["call_id"]: STATISTICS[row["kind"]] for row in rows} | seen.kinds
     return seen
 
 
@@ -143,10 +150,19 @@ async def _look(ari: aiohttp.ClientSession, seen: Seen) -> None:
         since = time.time()
         async with ari.get("/ari/channels") as reply:
             found = orjson.loads(await reply.read())
-        # Copies of what a party says are nobody's call.
-        channels = {each["id"]: each["name"] for each in found if not each["name"].startswith("Snoop/")}
+        ours = [each for each in found if not each["name"].startswith(COPY) and each["dialplan"]["context"] != AWAY]
+        channels = {each["id"]: each["name"] for each in ours}
         seen.looks.append(Look(since=since, until=time.time(), channels=channels))
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _listen(ari: aiohttp.ClientSession, seen: Seen) -> None:
+    async with ari.ws_connect("/ari/events?app=bench-live&subscribeAll=true") as socket:
+        async for message in socket:
+            event = orjson.loads(message.data)
+            channel = event.get("channel") or {}
+            if event["type"] == "ChannelCreated" and not channel["name"].startswith(COPY):
+                seen.made.append((time.time(), channel["id"], channel["name"]))
 
 
 async def _sample(api: aiohttp.ClientSession, seen: Seen) -> None:
@@ -194,10 +210,10 @@ def _placing(name: str, lab: Lab, api: aiohttp.ClientSession, seen: Seen) -> Pla
 
 def _wanted(name: str, turn: int) -> tuple[str, dict[str, str]]:
     if name == "live_calls_otp":
-        body = {"customer_number": f"9199108{turn % 1000:03}00", "otp": "4711", "announce_template_id": TEMPLATE}
+        body = {"customer_number": f"9199100{800 + turn % 200}00", "otp": "4711", "announce_template_id": TEMPLATE}
         return "/api/outbound_call", body | {"caller_id": CALLER_ID}
-    agent = f"9199109{turn % 1000:03}{AGENTS[turn % len(AGENTS)]}"
-    customer = f"9199106{turn % 1000:03}{CUSTOMERS[turn % len(CUSTOMERS)]}"
+    agent = f"9199100{100 + turn % 200}{AGENTS[turn % len(AGENTS)]}"
+    customer = f"9199100{300 + turn % 200}{CUSTOMERS[turn % len(CUSTOMERS)]}"
     body = {"agent_number": agent, "destination_number": customer, "caller_id": CALLER_ID}
     return "/api/click2call", body | {"max_call_duration": "30"}
 
@@ -234,13 +250,19 @@ def differences(seen: Seen) -> list[str]:
         ]
         always = set.intersection(*(set(each.channels) for each in about))
         names = {channel: name for each in about for channel, name in each.channels.items()}
+        since, until = sample.since - APART_SECONDS, sample.until + APART_SECONDS
+        names |= {channel: name for at, channel, name in seen.made if since <= at <= until}
         least, most = _counted(always, seen.kinds), _counted(set(names), seen.kinds)
         for kind, told in sample.statistics.items():
             if not least[kind] <= told <= most[kind]:
                 faults.append(f"{kind} is {told}, of {least[kind]} to {most[kind]}")
-        missing = {names[channel] for channel in always} - sample.channels
-        unknown = sample.channels - set(names.values())
-        faults += [f"{name} is not listed" for name in missing] + [f"{name} is listed" for name in unknown]
+        # One that was just made is listed by its id: its name is known when it is in our application.
+        when = min((sample.since - at for at in seen.away if at < sample.since), default=0.0)
+        missing = [names[channel] for channel in always if not {channel, names[channel]} & sample.channels]
+        unknown = sample.channels - set(names) - set(names.values())
+        faults += [f"{name} is not listed" for name in missing] + [
+            f"{name} is listed, {when:.1f} s after away" for name in unknown
+        ]
     return faults
 
 
