@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -150,10 +151,15 @@ async def _look(ari: aiohttp.ClientSession, seen: Seen) -> None:
         since = time.time()
         async with ari.get("/ari/channels") as reply:
             found = orjson.loads(await reply.read())
-        ours = [each for each in found if not each["name"].startswith(COPY) and each["dialplan"]["context"] != AWAY]
-        channels = {each["id"]: each["name"] for each in ours}
+        channels = {each["id"]: each["name"] for each in found if _legwork(each)}
         seen.looks.append(Look(since=since, until=time.time(), channels=channels))
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _legwork(channel: dict[str, Any]) -> bool:
+    """Whether it is a channel of a call of our node's, by an id of ours or of Asterisk's own making."""
+    ours = channel["id"].startswith(f"{NODE}-") or "-" not in channel["id"]
+    return ours and not channel["name"].startswith(COPY) and channel["dialplan"]["context"] != AWAY
 
 
 async def _listen(ari: aiohttp.ClientSession, seen: Seen) -> None:
@@ -161,7 +167,7 @@ async def _listen(ari: aiohttp.ClientSession, seen: Seen) -> None:
         async for message in socket:
             event = orjson.loads(message.data)
             channel = event.get("channel") or {}
-            if event["type"] == "ChannelCreated" and not channel["name"].startswith(COPY):
+            if event["type"] == "ChannelCreated" and _legwork(channel):
                 seen.made.append((time.time(), channel["id"], channel["name"]))
 
 
