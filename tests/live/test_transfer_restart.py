@@ -7,22 +7,30 @@ from pathlib import Path
 import pytest
 
 from engine.core import events as e
-from engine.core.request import CallRequest, Party
+from engine.core.request import Alert, CallRequest, Party
 from tests.live.engine import left_in_asterisk
 from tests.live.lab import RATE, loudness, read, recordings, started_at, tones
-from tests.live.own_node import OwnNode, engine_on, fresh, own_database, own_node, party
+from tests.live.own_node import OwnNode, engine_on, fresh, own_database, own_node, party, tone
 
 pytestmark = [pytest.mark.asyncio(loop_scope="function"), pytest.mark.timeout(90)]
 
 AGENT, CUSTOMER, THIRD, LATE = 650, 700, 750, 400  # what the carrier's rows 05, 06, 07 and 10 say
-STEP_SECONDS = 2.0
+ALERT, ALERT_SECONDS, ALERT_AFTER_SECONDS = 1000, 0.6, 2
+STEP_SECONDS = 3.5
 TONE_SECONDS = 3.0
 QUIET = 50
 
 
 def request(agent: Party, customer: Party) -> CallRequest:
-    """A click2call between these."""
-    return CallRequest(account_id="account_1", kind="click2call", customer=customer, agent=agent, max_talk_seconds=60)
+    """A click2call between these, with an alert."""
+    return CallRequest(
+        account_id="account_1",
+        kind="click2call",
+        customer=customer,
+        agent=agent,
+        max_talk_seconds=60,
+        alerts=(Alert(after_seconds=ALERT_AFTER_SECONDS, media=tone(ALERT, ALERT_SECONDS)),),
+    )
 
 
 async def talks(node: OwnNode, agent: str, customer: str) -> str:
@@ -70,6 +78,9 @@ async def test_an_engine_killed_during_transfers_goes_on_with_them(tmp_path: Pat
                 assert node.switch.ask(call_id, e.Cancelled(at=time.time())) == ""
             cdrs = [await node.cdr(call_id) for call_id in calls]
     await asyncio.sleep(1)  # the recordings are complete
+    for number in consulting:
+        found = [each for each in tones(read(recordings(number)[-1]), [ALERT]) if each.seconds > ALERT_SECONDS / 2]
+        assert len(found) == 1, "an alert is heard by who talks and by who waits"
     # Nobody noticed that there was no engine for a while.
     assert hears(consulting[2], killed - 1.0, completed - 0.1) == {AGENT}
     assert not hears(consulting[1], killed - 1.0, completed - 0.1) & {AGENT, CUSTOMER, THIRD}, "music"
