@@ -5,7 +5,7 @@ LAB := $(PYTHON) -m docker.lab
 ANY_LAB := PATH="$(CURDIR)/.venv/bin:$$PATH" python3 -m docker.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-campaign bench-amd bench-inbound bench-pace bench-imports bench-reports memory faults host walk sim clean
+.PHONY: help setup up down status demo test lint bench bench-developer bench-passwords bench-callbacks bench-campaign bench-amd bench-inbound bench-live bench-pace bench-imports bench-reports memory faults host walk sim clean
 
 help:    ## list these commands
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -57,6 +57,9 @@ bench-amd: up   ## fifty calls to an answering machine and to two people each: w
 
 bench-inbound: up   ## 200 calls from outside to an agent, a group, an extension, an endpoint, an IVR: who reached whom
 	$(PYTHON) tests/bench/inbound.py
+
+bench-live: up   ## five minutes of all kinds of calls: the live statistics each second beside Asterisk's own list
+	$(PYTHON) tests/bench/live_calls.py
 
 bench-pace: up   ## three minutes of a campaign at 60 calls a minute: the most in any minute, the rate reached
 	$(PYTHON) tests/bench/campaign_pace.py

@@ -8,6 +8,7 @@ from docker import containers
 from docker.choices import LAB, NAME, ROOT, Choices, write
 
 PHONES = range(101, 110)
+BROUGHT = 108  # of which a test itself is the phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,10 @@ def carrier(choices: Choices) -> Asterisk:
 
 
 def pbx(choices: Choices, *, node: int, carrier_sip: str) -> Asterisk:
-    """Our PBX: one trunk to the carrier, nine phones that the carrier answers for."""
+    """Our PBX: one trunk to the carrier, which answers for eight of its nine phones; a test brings the other."""
     folder = LAB / f"n{node}"
-    phones = (section(str(p), "aor", contact=f"sip:{p}@{carrier_sip}") for p in PHONES)
+    where = {BROUGHT: f"127.0.0.1:{choices.phone_sip(BROUGHT)}"}
+    phones = (section(str(p), "aor", contact=f"sip:{p}@{where.get(p, carrier_sip)}") for p in PHONES)
     own = (
         section(f"phone-{p}", "identify", endpoint=str(p), match=f"127.0.0.1:{choices.phone_sip(p)}") for p in PHONES
     )

@@ -13,6 +13,7 @@ from engine.accounts import Accounts
 from engine.core import permit, third
 from engine.core.account import Account
 from engine.core.call import Call
+from engine.core.commands import FindThird
 from engine.core.leg import Leg
 from engine.core.pacing import Pace
 from engine.core.permit import DAY_SECONDS, DESTINATION_SECONDS, Attempt, Moment, Verdict
@@ -65,14 +66,31 @@ class Gate:
         attempt = _attempt(request, leg.number, leg.caller_id, leg.side)
         return permit.verdict(attempt, self._moment(account))
 
-    def third(self, call: Call, to: str) -> Party:
-        """Whom the number a telephone dialled means, for a transfer within this call. Raises `Refusal`."""
-        request = call.request
+    async def third(self, call: Call, order: FindThird, *, limits: Limits) -> Party:
+        """Whom the number a telephone dialled means, if it may be rung for a transfer now. Raises `Refusal`.
+
+        Only the account's own telephones are obeyed: anybody else's would call at its cost.
+        """
+        account, leg = self.accounts.accounts.get(call.request.account_id), call.legs[order.leg]
+        if account is None:
+            raise Unauthorised
+        if not (leg.side == "agent" or leg.agent_id or leg.number in account.extensions):
+            raise NotPermitted("only telephones of the account may transfer", reason="stranger")
+        party = third.party(account, order.to, request=call.request, routes=self.accounts.routes, limits=limits)
+        await self.transfer(call.request, party)
+        return party
+
+    async def transfer(self, request: CallRequest, party: Party) -> None:
+        """Return when such a call may be transferred to that party, in its account's turn. Raises `Refusal`."""
         account = self.accounts.accounts.get(request.account_id)
         if account is None:
             raise Unauthorised
-        limits = Limits(ring_seconds=request.customer.ring_seconds, max_talk_seconds=request.max_talk_seconds)
-        return third.party(account, to, request=request, routes=self.accounts.routes, limits=limits)
+        if account.capped:
+            before = self._unwritten[account.account_id]
+            for target in party.targets[:1] if party.staffed else party.targets:
+                attempt = _attempt(request, target.number, party.caller_id, "third")
+                await self._count(attempt, account, dict(before), now=time.time())
+        await self._turn(account)
 
     async def now(self, account: Account, attempt: Attempt) -> Verdict:
         """What would be said now if that attempt were asked for; nothing is counted or kept. Raises `StoreAway`."""

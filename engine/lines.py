@@ -16,7 +16,7 @@ from engine.core import hearing, menu
 from engine.core.call import PAUSE, RING, Call
 from engine.core.flows import FLOWS
 from engine.core.reconcile import UP
-from engine.core.request import Side
+from engine.core.request import Limits, Side
 from engine.core.rows import restore
 from engine.core.speaking import SILENCE, SPEECH
 from engine.counts import Counts
@@ -46,12 +46,14 @@ class Lines:
         *,
         node: str,
         gate: Gate,
+        limits: Limits,
         changed: Callable[[], None],
         ended: Callable[[Call], None],
     ) -> None:
         self._ari = ari
         self._store = store
         self._gate = gate
+        self._limits = limits
         self._tasks = tasks
         self._changed = changed
         self._ended = ended
@@ -184,21 +186,23 @@ class Lines:
         if isinstance(order, c.SeekAgent):
             self.staff.seek(call, order)
         elif isinstance(order, c.FindThird):
-            self._find_third(call, order)
+            self.spawn(self._find_third(call, order), "find third")
         else:
             self.spawn(self._keep_pair(call, order), "keep pair")
 
-    def _find_third(self, call: Call, order: c.FindThird) -> None:
+    async def _find_third(self, call: Call, order: c.FindThird) -> None:
         """Whom a telephone that asked for a transfer means, if that one may be rung."""
-        now, event = time.time(), e.ThirdUnknown(leg=order.leg, at=time.time())
+        event: e.Event
         try:
-            party = self._gate.third(call, order.to)
+            party = await self._gate.third(call, order, limits=self._limits)
         except Refusal as exc:
             log.warning("transfer declined", call=call.call_id, leg=order.leg, reason=exc.message)
-            self._lines[call.call_id].note(event)
+            event = e.ThirdUnknown(leg=order.leg, at=time.time())
         else:
-            asked = e.TransferAsked(leg=order.leg, at=now, attended=False, party=party, referred=True)
-            self._lines[call.call_id].note(asked)
+            event = e.TransferAsked(leg=order.leg, at=time.time(), attended=False, party=party, referred=True)
+        line = self._lines.get(call.call_id)
+        if line is not None:
+            line.note(event)
 
     async def _keep_pair(self, call: Call, order: c.KeepPair) -> None:
         try:

@@ -26,7 +26,8 @@ class Sweep:
         self._owned = owned
 
     async def after(self, seconds: float, census: Census) -> None:
-        """End what was there at that census and has no owner so much later, as soon as the store can be read."""
+        """End what was there at that census and has no owner, nor so much later, as soon as the store can be read."""
+        before = {each for some in census.orphans(self._owned) for each in some}  # not what ends by itself meanwhile
         while True:
             await asyncio.sleep(seconds)
             if await self._readable():
@@ -35,9 +36,10 @@ class Sweep:
         channels, bridges = census.orphans(self._owned)
         if not self._ari.ready or not self._store.writer.lock.ours:  # cut off, or replaced: the next adopt looks again
             return
-        await self.hang_up(channels)
+        await self.hang_up([channel for channel in channels if channel in before])
         for bridge in bridges:
-            await self._ari.bridges.destroy(bridgeId=bridge)
+            if bridge in before:
+                await self._ari.bridges.destroy(bridgeId=bridge)
 
     async def hang_up(self, channels: list[str]) -> None:
         """End these."""

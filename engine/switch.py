@@ -23,7 +23,7 @@ from engine.core.campaign import Claim
 from engine.core.flows import FLOWS
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, of_callback, split
-from engine.core.request import CallRequest, Limits, Side
+from engine.core.request import CallRequest, Limits, Party, Side
 from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
 from engine.gate import Gate
 from engine.lines import Lines
@@ -59,7 +59,8 @@ class Switch:
         self._tasks = tasks
         self._node = node
         self._gate = gate
-        self._lines = Lines(ari, store, tasks, node=node, gate=gate, changed=self._line_changed, ended=ended)
+        changed = self._line_changed
+        self._lines = Lines(ari, store, tasks, node=node, gate=gate, limits=limits, changed=changed, ended=ended)
         self._arrivals = Arrivals(
             ari,
             store,
@@ -131,6 +132,10 @@ class Switch:
         """Return if such a call may begin now, as far as can be said at once. Raises `Refusal`."""
         self._require_ready()
         self._gate.check(request, live_calls=self.live_calls(request.account_id))
+
+    async def check_transfer(self, request: CallRequest, party: Party) -> None:
+        """Return when such a call may be transferred to that party. Raises `Refusal`."""
+        await self._gate.transfer(request, party)
 
     def _require_ready(self) -> None:
         if not self.ready:

@@ -35,7 +35,7 @@ from engine.core.idempotency import KeptAnswer
 from engine.core.live_asks import LiveAsk
 from engine.core.order import Asked
 from engine.core.recording_asks import RecordingAsk
-from engine.core.request import CallRequest, Limits, Side, speaking
+from engine.core.request import CallRequest, Limits, Party, Side, speaking
 from engine.core.speech import Manner, Part
 from engine.core.sticky import paired
 from engine.counts import Counts
@@ -68,6 +68,9 @@ class Switch(Protocol):
 
     def check(self, request: CallRequest) -> None:
         """Return if such a call may begin now, as far as can be said at once. Raises `Refusal`."""
+
+    async def check_transfer(self, request: CallRequest, party: Party) -> None:
+        """Return when such a call may be transferred to that party. Raises `Refusal`."""
 
     def ask(self, call_id: str, event: Asked) -> str | None:
         """Let a call have what somebody asks of it: why it can not, "" if it can; None where it is not on here."""
@@ -218,4 +221,5 @@ class Api:
             limits=self.limits,
             ready=self.switch.ready,
             ask=self.switch.ask,
+            allow=self.switch.check_transfer,
         )

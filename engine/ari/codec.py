@@ -118,6 +118,8 @@ def _event(message: dict[str, Any], leg: str) -> e.LegEvent | None:
             return None  # our own word for how it goes, come back
         case {"type": "ChannelTransfer", "referred_by": {"connected_channel": {"id": _}, "bridge": {"id": _}}}:
             return e.Referred(leg=leg, at=at, to=_referred_to(message.get("refer_to") or {}))
+        case {"type": "ChannelTransfer"}:  # of a leg that talks to nobody; or of one whose telephone hung up meanwhile
+            return e.Referred(leg=leg, at=at, to="")
         case {"type": "PlaybackFinished"}:
             played, _, playback = leg.rpartition(PLAYBACK)
             return e.Played(leg=played, at=at, playback=int(playback)) if playback.isdecimal() else None

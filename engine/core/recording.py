@@ -72,7 +72,7 @@ def reason_against(call: "Call", what: What) -> str:
     match what:
         case "start" if on is not None:
             return "this call is recorded already"
-        case "start" if _leg(call, wish(call) or "both") is None:
+        case "start" if _leg(call, call.request.recording or "both") is None:
             return TOO_EARLY
         case "stop" | "pause" | "resume" if on is None:
             return "this call is not recorded"
@@ -180,7 +180,8 @@ def leg_ended(call: "Call", leg: "Leg", at: float) -> None:
 
 def _leg(call: "Call", option: RecordingOption) -> "Leg | None":
     """The leg that is listened to."""
-    sides = ("agent",) if option == "agent" else ("customer",) if option == "customer" else ("customer", "agent")
+    agents = "agent", "third"  # whom the customer is handed over to speaks for the account from then on
+    sides = agents if option == "agent" else ("customer",) if option == "customer" else ("customer", *agents)
     talking = (leg for leg in call.legs.values() if leg.answered_at is not None and leg.usable)
     found = [leg for leg in talking if leg.side in sides]
     return min(found, key=lambda leg: sides.index(leg.side), default=None)

@@ -24,15 +24,17 @@ AGAIN_SECONDS = 1.0
 NO_BRIDGE = 404
 THERE = 409  # Asterisk's answer for a bridge it has already
 GONE = (400, 404)  # Asterisk's answers for a channel it does not have
+LEAVING = (409, 422)  # for one that leaves our application at this moment
 # What a transfer does with the parties.
-ARRANGED = (c.AddToBridge, c.RemoveFromBridge, c.StartRing, c.StopRing, c.StartMusic, c.StopMusic)
+MOVED = (c.AddToBridge, c.RemoveFromBridge)
+HEARD = (c.StartRing, c.StopRing, c.StartMusic, c.StopMusic, c.Play, c.StopPlay)
 # A command Asterisk refused that nothing else would make up for: the call can not go on.
 VITAL = (c.OpenBridge, c.AddToBridge, c.Unmute, c.Answer)
 
 
 def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
     """What the call does now; `status` is Asterisk's HTTP status, 0 when it did not answer."""
-    if call.transfer is not None and isinstance(command, ARRANGED):
+    if call.transfer is not None and isinstance(command, MOVED + HEARD):
         return _rearrange(call, command, status)
     match command:
         case c.Dial(leg=name) if call.legs[name].rang_at or call.legs[name].answered_at:
@@ -88,7 +90,7 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
 def _rearrange(call: "Call", command: c.Command, status: int) -> list[c.Command]:
     """During a transfer who is where is told anew, as a whole: what was right may be wrong when it is tried again."""
     match command:
-        case c.AddToBridge(legs=names) if status in (0, *GONE):
+        case c.AddToBridge(legs=names) if status in (0, *GONE, *LEAVING):
             call.members.difference_update(call.members if status == NO_BRIDGE else names)
             if status == NO_BRIDGE:
                 call.deadlines[OPEN] = call.now
@@ -96,6 +98,8 @@ def _rearrange(call: "Call", command: c.Command, status: int) -> list[c.Command]
             return call.release("refused")
         case c.RemoveFromBridge(leg=name) if not status:
             call.members.add(name)
+        case c.Play(leg=name, playback=number) if call.transfer and call.transfer.sounds.get(name) == str(number):
+            del call.transfer.sounds[name]  # it may never be told that it has come to its end
         case _ if status:  # the leg's end is on its way, or it hears nothing any more
             return []
     if not call.releasing:

@@ -21,8 +21,8 @@ DIALLED = re.compile(r"\+?[0-9]{1,20}", re.ASCII)  # what a telephone may ask to
 class Transfer:
     """The latest transfer of a call. `by`, `other` and `third` are legs' names, `left` those that talk when it is over.
 
-    `since` is how many legs of third parties there were before, `sounds` who hears `ring` or `music`. With `referred`
-    the telephone of `by` asked for it, and is told how it goes.
+    `since` is how many legs of third parties there were before, `sounds` who hears `ring`, `music` or the playback of
+    that number. With `referred` the telephone of `by` asked for it, and is told how it goes.
     """
 
     by: str

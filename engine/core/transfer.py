@@ -12,6 +12,7 @@ from engine.core.causes import Disposition
 from engine.core.leg import Leg
 from engine.core.reach import found, reach, seek_again, stop_seeking, won
 from engine.core.refused import ADD, ARRANGE
+from engine.core.talk import ALERT
 from engine.core.third import DIALLED, Transfer
 
 TRANSFERRED = "transferred"  # why a leg is hung up that has handed the call over
@@ -86,6 +87,9 @@ def decide(call: Call, event: e.Event) -> list[c.Command] | None:
             return _go_on(call, found(call, event))
         case e.Ended(leg=name) | e.Missed(leg=name) | e.NotPlaced(leg=name):
             return _ended(call, call.transfer, call.legs[name])
+        case e.Played(leg=name, playback=number) if call.transfer.sounds.get(name) == str(number):
+            del call.transfer.sounds[name]
+            return _arrange(call)
         case e.DeadlinePassed(name=name):
             return _deadline(call, name)
         case e.TakenBack():
@@ -120,7 +124,7 @@ def _begin(call: Call, event: e.TransferAsked) -> list[c.Command]:
 def _referred(call: Call, event: e.Referred) -> list[c.Command]:
     """A telephone asks: find out whom it means. The event comes once more for what it has asked already."""
     known = under_way(call)
-    if known is not None and known.by == event.leg:
+    if known is not None and known.referred and known.by == event.leg:
         return []
     if objection(call, event) or not DIALLED.fullmatch(event.to):
         return [c.TransferProgress(leg=event.leg, state="channel_declined")]
@@ -207,12 +211,31 @@ def _deadline(call: Call, name: str) -> list[c.Command] | None:
             return _go_on(call, None)
         case _ if name == ARRANGE:
             return _arrange(call, afresh=True)
+        case _ if name.startswith(ALERT):
+            return _alert(call, int(name.removeprefix(ALERT)))
         case _ if name == TONE:
             return call.release(NOT_REACHED)
         case _ if name.startswith(RELEASE):
             return call.hang_up(call.legs[name.removeprefix(RELEASE)], TRANSFERRED)
         case _:
             return None
+
+
+def _alert(call: Call, place: int) -> list[c.Command]:
+    """Everybody hears it, also who waits: in place of what it hears, which goes on afterwards."""
+    known, media = call.transfer, call.request.alerts[place].media
+    assert known is not None
+    orders: list[c.Command] = [c.SaveIntent(legs=())]
+    waiting = [leg for leg in on_the_line(call) if known.sounds.get(leg.name) in STOPS]
+    for leg in waiting:
+        call.plays += 1
+        orders.append(STOPS[known.sounds[leg.name]](leg=leg.name))
+        orders.append(c.Play(leg=leg.name, media=media, playback=call.plays, times=1))
+        known.sounds[leg.name] = str(call.plays)
+    if call.members - {leg.name for leg in waiting}:
+        call.plays += 1
+        orders.append(c.PlayToBridge(bridge=call.bridge, media=media, playback=call.plays))
+    return orders
 
 
 # -- who hears whom ------------------------------------------------------------------------------
@@ -274,12 +297,16 @@ def _arrange(call: Call, *, afresh: bool = False) -> list[c.Command]:
     for leg in on_the_line(call):
         heard, sound = known.sounds.pop(leg.name, ""), sounds.get(leg.name, "")
         moved = (leg.name in call.members) != (leg.name in inside)
+        if heard.isdecimal() and not moved and not afresh:
+            known.sounds[leg.name] = heard  # an alert: what it is to hear comes when that has come to its end
+            continue
         if moved and leg.name in inside:
             moves += call.add_to_bridge(leg)
         elif moved:
             call.members.discard(leg.name)
             leaves.append(c.RemoveFromBridge(leg=leg.name, bridge=call.bridge))
         if heard != sound or moved or afresh:
+            stops += [c.StopPlay(leg=leg.name, playback=int(heard))] if heard.isdecimal() else []
             stops += [STOPS[each](leg=leg.name) for each in STOPS if each == heard or afresh]
             starts += [STARTS[sound](leg=leg.name)] if sound else []
         if sound:

@@ -43,6 +43,6 @@ class LiveCalls:
         """Why the order was refused, "" for done, None before that is known. It is told once."""
         return next((row["refusal"] for row in await self._named("order_answered", order_id)), None)
 
-    async def withdraw(self, order_id: int) -> None:
-        """It is not to be carried out any more, unless that has begun."""
-        await self._named("withdraw_order", order_id)
+    async def withdraw(self, order_id: int) -> bool:
+        """It is not to be carried out any more; False where its engine has begun."""
+        return bool(await self._named("withdraw_order", order_id))

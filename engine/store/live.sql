@@ -42,4 +42,4 @@ DELETE FROM call_orders WHERE order_id = $1 AND refusal IS NOT NULL RETURNING re
 
 -- name: withdraw_order
 -- Nobody waits for it any more: it is not to be done, if nobody has begun.
-DELETE FROM call_orders WHERE order_id = $1
+DELETE FROM call_orders WHERE order_id = $1 AND taken_at IS NULL RETURNING order_id

@@ -319,18 +319,30 @@ SELECT call_id FROM calls WHERE node = $1 AND ended_at IS NULL AND hangup_asked_
 
 -- name: attempts
 -- An account's requests of the 24 hours before a time (where asked for) and those for one number of the 10 minutes
--- before it, without some calls and those that came in, and when the first of each was made.
+-- before it, without some calls and those that came in, and when the first of each was made. Each third party that was
+-- rung for a transfer counts as well.
 SELECT day.calls AS today, day.first_at AS first_today_at, number.calls AS to_destination,
     number.first_at AS first_to_destination_at
 FROM (
-    SELECT count(*) AS calls, min(requested_at) AS first_at FROM calls
-    WHERE $5 AND account_id = $1 AND requested_at > to_timestamp($3) - interval '24 hours' AND kind <> 'inbound'
-        AND call_id <> ALL ($4::text[])
+    SELECT count(*) AS calls, min(at) AS first_at FROM (
+        SELECT requested_at AS at FROM calls
+        WHERE $5 AND account_id = $1 AND requested_at > to_timestamp($3) - interval '24 hours' AND kind <> 'inbound'
+            AND call_id <> ALL ($4::text[])
+        UNION ALL
+        SELECT dialed_at FROM legs JOIN calls USING (call_id)
+        WHERE $5 AND side = 'third' AND dialed_at > to_timestamp($3) - interval '24 hours' AND account_id = $1
+    ) AS asked
 ) AS day, (
-    SELECT count(*) AS calls, min(requested_at) AS first_at FROM calls
-    WHERE $6 AND request #> '{customer,targets}' @> jsonb_build_array(jsonb_build_object('number', $2::text))
-        AND requested_at > to_timestamp($3) - interval '10 minutes'
-        AND account_id = $1 AND call_id <> ALL ($4::text[]) AND kind <> 'inbound'
+    SELECT count(*) AS calls, min(at) AS first_at FROM (
+        SELECT requested_at AS at FROM calls
+        WHERE $6 AND request #> '{customer,targets}' @> jsonb_build_array(jsonb_build_object('number', $2::text))
+            AND requested_at > to_timestamp($3) - interval '10 minutes'
+            AND account_id = $1 AND call_id <> ALL ($4::text[]) AND kind <> 'inbound'
+        UNION ALL
+        SELECT dialed_at FROM legs JOIN calls USING (call_id)
+        WHERE $6 AND side = 'third' AND number = $2 AND dialed_at > to_timestamp($3) - interval '10 minutes'
+            AND account_id = $1
+    ) AS asked
 ) AS number
 
 -- name: stops

@@ -28,7 +28,7 @@ from engine.api.recordings import Library
 from engine.core.call import Call
 from engine.core.flows import FLOWS
 from engine.core.order import Asked
-from engine.core.request import CallRequest, Limits, Side
+from engine.core.request import CallRequest, Limits, Party, Side
 from engine.core.speech import Manner, Part
 from engine.counts import Counts
 from engine.errors import AsteriskAway
@@ -114,6 +114,9 @@ class SwitchDouble:
         if not self.ready:
             raise AsteriskAway
         self.gate.check(request, live_calls=self.live)
+
+    async def check_transfer(self, request: CallRequest, party: Party) -> None:
+        await self.gate.transfer(request, party)
 
     async def start(self, request: CallRequest, *, keep: Keep | None = None) -> str:
         if self.failure is not None:

@@ -231,7 +231,9 @@ async def test_why_the_call_can_not_is_told(client: Client, store: Store, here: 
     assert await modify(client, **asked) == refused(409, "a transfer is under way")
 
 
-async def test_an_agent_that_is_gone_transfers_nothing(client: Client, store: Store, here: SwitchDouble) -> None:
+async def test_whoever_a_call_was_handed_over_to_may_hand_it_on(
+    client: Client, store: Store, here: SwitchDouble
+) -> None:
     call = talking()
     now = time.time()
     call.note(e.TransferAsked(leg="a1", at=now, attended=False, party=THIRD))
@@ -239,11 +241,27 @@ async def test_an_agent_that_is_gone_transfers_nothing(client: Client, store: St
         call.note(event)
     await written(store, call)
     asked = {"request_id": CALL_ID, "modify_type": "0", "transfer_to": "101"}
-    assert await modify(client, **asked) == refused(409, "the agent's side is not on the line")
-    gone = {"channel": AGENT, "modify_type": "0", "transfer_to": "101"}
-    assert await modify(client, **gone) == refused(409, "this channel is not talking")
+    assert await modify(client, **asked) == done("blind transferred successfully")
     third = {"channel": f"n1-{CALL_ID}.c1", "modify_type": "0", "transfer_to": "101"}
-    assert (await modify(client, **third))[0] == 200
+    assert await modify(client, **third) == done("blind transferred successfully")
+    assert [event.leg for _, event in here.asked if isinstance(event, e.TransferAsked)] == ["c1", "c1"]
+
+
+@pytest.mark.parametrize("modify_type", ["0", "1", "2", "3"])
+@pytest.mark.parametrize("channel", [AGENT, f"n1-{CALL_ID}.a1"])
+async def test_a_channel_that_is_over_changes_nothing(
+    client: Client, store: Store, here: SwitchDouble, *, modify_type: str, channel: str
+) -> None:
+    call = talking()
+    now = time.time()
+    call.note(e.TransferAsked(leg="a1", at=now, attended=False, party=THIRD))
+    for event in (e.Created(leg="c1", at=now), e.Answered(leg="c1", at=now), e.Ended(leg="a1", at=now, cause=16)):
+        call.note(event)
+    await written(store, call)
+    to = {"transfer_to": "101"} if modify_type in "01" else {}
+    asked = {"channel": channel, "modify_type": modify_type, **to}
+    assert await modify(client, **asked) == refused(409, "this channel is over")
+    assert here.asked == []
 
 
 async def test_a_call_that_was_not_taken_back_yet_is_asked_for_later(
@@ -367,6 +385,30 @@ async def test_a_node_that_is_away_is_told_and_does_it_never(
     assert (status, answer["response"]["success"]) == (503, "false")
     assert answer["response"]["message"] == "the node that leads this call does not answer, please try again"
     assert await store.live._named("take_orders", "n9", 60.0) == []
+
+
+async def test_an_order_that_was_begun_at_the_last_moment_is_not_called_undone(
+    client: Client, store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.api.live.PATIENCE_SECONDS", 0.2)
+    await written(store, talking())
+    await execute(database_url, "UPDATE calls SET node = 'n9'")
+    asking = asyncio.create_task(modify(client, request_id=CALL_ID, modify_type="2"))
+    while not (rows := await store.live._named("take_orders", "n9", 60.0)):
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.25)  # longer than it is waited for at first
+    await store.live.answer(rows[0]["order_id"], "")
+    assert await asking == done("call hungup successfully")
+
+
+async def test_an_order_of_another_version_is_refused_and_the_next_is_carried_out(store: Store) -> None:
+    switch = SwitchDouble(refusals={CALL_ID: ""})
+    strange = await store.live.order("n1", CALL_ID, {"what": "sing"})
+    known = await store.live.order("n1", CALL_ID, {"what": "hang_up"})
+    await ordering.take(store, switch)  # type: ignore[arg-type]
+    assert await store.live.answered(strange) == "the call's engine is of another version, which does not know this"
+    assert await store.live.answered(known) == ""
+    assert [type(event) for _, event in switch.asked] == [e.Cancelled]
 
 
 async def test_an_order_that_nobody_waits_for_any_more_is_not_taken(store: Store, database_url: str) -> None:

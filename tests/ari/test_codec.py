@@ -94,13 +94,18 @@ def test_a_refer_is_a_wish_to_transfer_to_digits(destination: Any, to: str) -> N
     [
         {"state": "channel_progress"},
         {"state": "channel_declined"},  # in which a `channel_unavailable` comes back
-        {"referred_by": {"source_channel": CHANNEL}},  # the telephone hung up, or was never bridged
         {"referred_by": {"source_channel": CHANNEL | {"id": "1688710079.868"}, "connected_channel": CHANNEL}},
         {"referred_by": None},
     ],
 )
 def test_a_refer_that_comes_back_is_no_second_one(more: dict[str, Any]) -> None:
     assert decode({"timestamp": AT, **REFER, **more}, node="n1") is None
+
+
+def test_a_refer_of_a_leg_that_talks_to_nobody_is_told_to_be_declined() -> None:
+    # "An unbridged leg's REFER also gives an event with only `source_channel`", and nobody else answers the telephone.
+    message = {"timestamp": AT, **REFER, "referred_by": {"source_channel": CHANNEL}}
+    assert decode(message, node="n1") == ("57362de4f0", e.Referred(leg="b1", at=EPOCH, to=""))
 
 
 def test_a_refer_of_a_call_that_the_telephone_joins_names_no_number() -> None:

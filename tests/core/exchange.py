@@ -318,6 +318,9 @@ class Life:
             case c.Play(leg=leg, playback=playback):
                 assert (leg, playback) not in self.played, "no id is used twice"
                 self.played.add((leg, playback))
+                if self.call.transfer is not None:
+                    self.sounds.setdefault(leg, set()).add(f"playback {playback}")
+                    self._tell(e.Played(leg=leg, playback=playback, at=self.now))
                 if self.random.random() < 0.1:
                     self._tell(e.Played(leg=leg, playback=playback, at=self.now))
             case c.Snoop(leg=leg):
@@ -370,6 +373,8 @@ class Life:
                 self.sounds.setdefault(leg, set()).add(type(command).__name__.removeprefix("Start"))
             case c.StopRing(leg=leg) | c.StopMusic(leg=leg):
                 self.sounds.get(leg, set()).discard(type(command).__name__.removeprefix("Stop"))
+            case c.StopPlay(leg=leg, playback=playback):
+                self.sounds.get(leg, set()).discard(f"playback {playback}")
             case c.Hangup(leg=leg):
                 self._end(leg, 16, None)
 
@@ -394,6 +399,8 @@ class Life:
 
     def _note(self, event: e.Event) -> None:
         was_over = self.call.over
+        if isinstance(event, e.Played):
+            self.sounds.get(event.leg, set()).discard(f"playback {event.playback}")
         self.orders.extend(self.call.note(event))
         if self.random.random() < 0.5:
             self._save()

@@ -12,7 +12,7 @@ from engine.core.call import Call
 from engine.core.reconcile import reconcile
 from engine.core.request import RecordingOption
 from engine.core.rows import call_row, leg_rows, restore
-from tests.core.conftest import call_of, request_of
+from tests.core.conftest import call_of, party_of, request_of
 from tests.core.test_click2call import A_ANSWERS, B_ANSWERS, after
 
 SAVE = c.SaveIntent(legs=())
@@ -228,3 +228,19 @@ def test_a_call_of_an_older_version_has_no_recordings() -> None:
     del row["request"]["recording"], row["request"]["transcript"]
     call = restore(row, legs, flow=begun().flow, now=130.0)
     assert (call.recordings, call.recorded, call.request.recording) == ([], None, "")
+
+
+# -- transfers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("option", "follows"), [("both", []), ("customer", []), ("agent", [c.Tap])])
+def test_a_recording_follows_the_call_to_the_third_party(option: RecordingOption, follows: list[type]) -> None:
+    call = begun(option, leg="a1" if option == "agent" else "b1")
+    call.note(e.TransferAsked(leg="a1", at=120, attended=False, party=party_of("919910000303")))
+    call.note(e.Created(leg="c1", at=121))
+    call.note(e.Answered(leg="c1", at=125))
+    orders = call.note(e.Ended(leg="a1", at=126, cause=16))
+    assert [type(each) for each in orders if isinstance(each, c.RecorderCommand)] == follows
+    (on,) = [each for each in call.recordings if each.on]
+    assert on.leg == ("c1" if option == "agent" else "b1")
+    assert call.can_record("stop") == ""

@@ -63,6 +63,11 @@ class Room:
                 case c.StopRing(leg=leg) | c.StopMusic(leg=leg):
                     if self.sounds.get(leg) == type(order).__name__.removeprefix("Stop").lower():
                         del self.sounds[leg]
+                case c.Play(leg=leg):
+                    assert leg not in self.sounds, "what it hears would go on with it"
+                    self.sounds[leg] = "alert"
+                case c.StopPlay(leg=leg):
+                    del self.sounds[leg]
                 case c.PlayTone(leg=leg, tone=tone):
                     self.sounds[leg] = tone
                 case c.Hangup(leg=leg):
@@ -363,6 +368,17 @@ def test_whom_nobody_knows_is_declined(room: Room) -> None:
     assert room.heard == ({"a1", "b1"}, {})
 
 
+def test_a_telephone_that_asks_during_a_transfer_by_the_api_is_declined(room: Room) -> None:
+    # "Subscription expires 600 s: nothing else times out"
+    room.ask(attended=True)
+    room.note(e.Referred, leg="a1", to="103")
+    assert room.told == ["declined"]
+    room.answers()
+    room.note(e.Referred, leg="a1", to="104")
+    assert room.told == ["declined", "declined"]
+    assert room.heard == ({"a1", "c1"}, {"b1": "music"})
+
+
 def test_the_other_ones_telephone_is_declined_during_a_transfer(room: Room) -> None:
     room.ask()
     room.note(e.Referred, leg="b1", to="103")
@@ -453,9 +469,58 @@ def test_the_limit_counts_from_when_they_were_first_bridged(room: Room) -> None:
     assert room.call.release_reason == "max_talk"
 
 
-def test_alerts_are_played_to_whoever_talks(room: Room) -> None:
+@pytest.fixture
+def alerted(room: Room) -> Room:
+    """One that hears an alert at 170."""
     room.call.request = replace(room.call.request, alerts=(Alert(after_seconds=60, media="sound:beep"),))
     room.call.deadlines["alert:0"] = 170.0
+    return room
+
+
+def over(room: Room, leg: str) -> None:
+    """What is played to it has come to its end."""
+    del room.sounds[leg]
+    number = next(each.playback for each in reversed(room.orders) if isinstance(each, c.Play) and each.leg == leg)
+    room.note(e.Played, leg=leg, playback=number)
+
+
+@pytest.mark.parametrize(("attended", "sound"), [(True, "music"), (False, "ring")])
+def test_an_alert_is_played_to_those_who_wait_in_place_of_what_they_hear(
+    alerted: Room, *, attended: bool, sound: str
+) -> None:
+    room = alerted
+    room.ask(attended=attended)
+    room.passes("alert:0")
+    assert room.sounds == {"a1": "alert", "b1": "alert"}
+    over(room, "b1")
+    assert room.sounds == {"a1": "alert", "b1": sound}
+    over(room, "a1")
+    assert room.sounds == {"a1": "ring", "b1": sound}
+
+
+def test_an_alert_during_a_consultation_is_heard_by_all_three(alerted: Room) -> None:
+    room = alerted
+    room.ask(attended=True)
+    room.answers()
+    assert room.passes("alert:0")[-1] == c.PlayToBridge(bridge=1, media="sound:beep", playback=2)
+    assert room.heard == ({"a1", "c1"}, {"b1": "alert"})
+    over(room, "b1")
+    assert room.heard == ({"a1", "c1"}, {"b1": "music"})
+
+
+def test_who_is_brought_back_during_an_alert_hears_the_other_at_once(alerted: Room) -> None:
+    room = alerted
+    room.ask(attended=True)
+    room.answers()
+    room.passes("alert:0")
+    room.settle("complete")
+    assert room.heard == ({"b1", "c1"}, {})
+    room.note(e.Played, leg="b1", playback=1)
+    assert room.heard == ({"b1", "c1"}, {})
+
+
+def test_alerts_are_played_to_whoever_talks(alerted: Room) -> None:
+    room = alerted
     room.ask()
     room.answers()
     assert room.passes("alert:0")[-1] == c.PlayToBridge(bridge=1, media="sound:beep", playback=1)
@@ -561,6 +626,17 @@ def test_an_answer_that_nobody_heard_is_found(room: Room) -> None:
     again.note(e.Found, leg="c1")
     again.note(e.Answered, leg="c1")
     assert again.heard == ({"b1", "c1"}, {})
+
+
+@pytest.mark.parametrize("status", [409, 422])
+def test_a_third_party_that_hangs_up_as_it_answers_takes_nobody_along(room: Room, status: int) -> None:
+    room.ask(attended=True)
+    room.answers()
+    room.inside.discard("c1")
+    room.note(e.Refused, command=c.AddToBridge(bridge=1, legs=("c1",)), status=status)
+    assert room.gone == set()
+    room.hangs_up("c1")
+    assert room.heard == ({"a1", "b1"}, {})
 
 
 @pytest.mark.parametrize("status", [0, 404])

@@ -10,6 +10,7 @@ import engine.core.reconcile
 import engine.core.refused
 import engine.core.rows
 import engine.line
+import engine.lines
 import engine.switch
 from engine.core import commands as c
 from engine.core import events as e
@@ -75,7 +76,7 @@ def _deadlines_die_with_the_engine(patch: pytest.MonkeyPatch) -> None:
         call.deadlines.clear()
         return call
 
-    patch.setattr(engine.switch, "restore", limitless)
+    patch.setattr(engine.lines, "restore", limitless)
 
 
 def _refusals_are_not_taken_back(patch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import pytest
 from engine.accounts import Accounts
 from engine.core.account import Account, Agent, Route
 from engine.core.call import Call
+from engine.core.commands import FindThird
+from engine.core.events import Answered, Created, Ended, TransferAsked
 from engine.core.flows import click2call
 from engine.core.permit import ALLOWED
 from engine.core.request import Party
@@ -17,7 +19,8 @@ from engine.core.rows import restore
 from engine.errors import DestinationCapped, NotPermitted, OverCapacity, Refusal, Stopped
 from engine.gate import Gate
 from engine.store.postgres import Store
-from tests.core.conftest import AGENT, CUSTOMER, party_of, request_of
+from tests.core.conftest import AGENT, CUSTOMER, inbound_of, party_of, request_of
+from tests.voice import LIMITS
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -221,3 +224,83 @@ async def test_of_a_group_whoever_may_be_dialled_is_enough(store: Store) -> None
     jamaica, delhi = (replace(party_of(each).targets[0], agent_id=each) for each in ("18765551234", "919910020101"))
     assert await asked(gate, store, call_to(replace(CUSTOMER, targets=(jamaica, delhi)))) is None
     assert isinstance(await asked(gate, store, call_to(replace(CUSTOMER, targets=(jamaica,)))), NotPermitted)
+
+
+# -- transfers -----------------------------------------------------------------------------------
+
+THIRD = party_of("919910000303")
+
+
+async def transferred(gate: Gate, store: Store, call: Call, to: Party = THIRD) -> Refusal | None:
+    """What becomes of an API's transfer of a call whose parties talk, to a third party that is rung and gives up."""
+    try:
+        await gate.transfer(call.request, to)
+    except Refusal as refusal:
+        return refusal
+    now = time.time()
+    call.note(TransferAsked(leg="a1", at=now, attended=False, party=to))
+    third = call.legs_of("third")[-1]
+    call.note(Created(leg=third.name, at=now))
+    call.note(Ended(leg=third.name, at=now, cause=19, sip_code=480))
+    await store.writer.commit(call)
+    return None
+
+
+def talk(customer: Party = CUSTOMER) -> Call:
+    call = call_to(customer)
+    at = call.requested_at
+    call.start(at)
+    for event in (
+        Created(leg="a1", at=at),
+        Answered(leg="a1", at=at),
+        Created(leg="b1", at=at),
+        Answered(leg="b1", at=at),
+    ):
+        call.note(event)
+    assert call.bridged_at is not None
+    return call
+
+
+async def test_a_third_party_counts_as_often_as_a_request_for_it(store: Store) -> None:
+    gate = gate_of(store, replace(ACCOUNT, requests_per_destination=2))
+    call = talk()
+    assert [await transferred(gate, store, call) for _ in range(2)] == [None, None]
+    refusal = await transferred(gate, store, call)
+    assert isinstance(refusal, DestinationCapped)
+    assert refusal.message == "2 requests for this number in 10 minutes, and the account may make 2"
+    assert isinstance(await asked(gate, store, call_to(THIRD)), DestinationCapped)
+    assert await transferred(gate, store, call, party_of("919910000404")) is None
+
+
+async def test_third_parties_use_a_days_calls_up(store: Store) -> None:
+    gate = gate_of(store, replace(ACCOUNT, attempts_per_day=3))
+    call = talk()
+    refusals = [await transferred(gate, store, call, party_of(f"9199100003{n:02}")) for n in range(3)]
+    assert taken(refusals) == 2  # and the request itself
+    assert refusals[2] is not None
+    assert refusals[2].message == "3 requests in 24 hours, and the account may make 3"
+
+
+async def test_only_the_accounts_own_telephones_transfer(store: Store) -> None:
+    gate = gate_of(store, replace(ACCOUNT, extensions=("104",)))
+    to = party_of("104")
+    for call, leg, own in (
+        (talk(), "a1", True),
+        (talk(), "b1", False),
+        (talk(to), "b1", True),
+        (inbound_of(), "b1", False),
+    ):
+        finding = gate.third(call, FindThird(leg=leg, to="919910000303"), limits=LIMITS)
+        if own:
+            assert (await finding).ring_seconds == LIMITS.ring_seconds
+        else:
+            with pytest.raises(NotPermitted, match="only telephones of the account may transfer"):
+                await finding
+
+
+async def test_a_third_party_of_a_call_that_came_in_is_rung_as_long_as_any(store: Store) -> None:
+    call = inbound_of()
+    call.start(100.0)
+    (agent,) = call.legs_of("agent")
+    party = await gate_of(store).third(call, FindThird(leg=agent.name, to="919910000303"), limits=LIMITS)
+    assert party.ring_seconds == LIMITS.ring_seconds
