@@ -1,6 +1,7 @@
 """Sees recordings home: their files are looked at when they have ended, put into a bucket, and deleted in time."""
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ UPLOAD_AGAIN_SECONDS, UPLOAD_LONGEST_SECONDS = 10.0, 3600.0
 NOT_LIVE = 404
 NO_FILE, EMPTY = "no_file", "empty"  # why one failed
 SOUND = "audio/wav"
+NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS)  # to delete: a folder of Asterisk's, or mounted to be read only
 
 log = structlog.get_logger()
 
@@ -87,6 +89,8 @@ class Recordings:
             measured = await asyncio.to_thread(self.tapes.measure, account_id, name)
             seconds, size = round(measured.seconds, 3), measured.size
             reason = reason or ("" if seconds else EMPTY)
+            if measured.unrepaired:
+                log.warning("recording not repaired", recording=name, error=measured.unrepaired)
         except FileNotFoundError:
             reason = reason or NO_FILE
         except OSError as exc:
@@ -155,13 +159,13 @@ class Recordings:
         account_id, name = row["account_id"], row["name"]
         try:
             await asyncio.to_thread(self.tapes.remove, account_id, name)
-        except PermissionError as exc:
-            reply = await self.ari.recordings.deleteStored(recordingName=in_folder(account_id, name))
-            if not reply.done and reply.status != NOT_LIVE:
+        except OSError as exc:
+            if exc.errno not in NOT_OURS or not await self._remove_by_asterisk(account_id, name):
                 self._undeleted.goes_on(recording=name, error=str(exc))
                 return False
-        except OSError as exc:
-            self._undeleted.goes_on(recording=name, error=str(exc))
-            return False
         self._undeleted.is_over()
         return True
+
+    async def _remove_by_asterisk(self, account_id: str, name: str) -> bool:
+        reply = await self.ari.recordings.deleteStored(recordingName=in_folder(account_id, name))
+        return reply.done or reply.status == NOT_LIVE

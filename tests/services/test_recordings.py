@@ -1,5 +1,7 @@
 """Recordings on a real Postgres, once they have ended: what their files show, the bucket, and their last day."""
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -292,15 +294,34 @@ async def test_kept_for_ever_nothing_is_deleted(rig: Rig, database_url: str) -> 
     assert file.exists()
 
 
-async def test_a_file_we_may_not_delete_is_asterisks_to_delete(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("why", [errno.EACCES, errno.EPERM, errno.EROFS])
+async def test_a_file_we_may_not_delete_is_asterisks_to_delete(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, why: int
+) -> None:
+    """`EROFS`: the folder is mounted to be read only."""
     row = {"account_id": "account_1", "name": NAME, "uploaded_at": None}
 
-    def refuse(*_: Any) -> None:
-        raise PermissionError
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(why, os.strerror(why))
 
-    monkeypatch.setattr(type(rig.work.tapes), "remove", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
     assert await rig.work._remove_file(row)
     assert rig.ari.recordings.deleted == [f"account_1/{NAME}"]
+
+
+async def test_a_file_that_can_not_be_repaired_is_settled_all_the_same(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await written(rig.store, over(talking()))
+    taped(rig.work.tapes, header=0)
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("engine.media.tapes._repair", refuse)
+    await rig.work.settle()
+    found = await rig.row()
+    assert (found["state"], found["seconds"], found["reason"]) == ("finished", 1.5, "")
 
 
 async def test_without_postgres_a_round_is_left_out(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
