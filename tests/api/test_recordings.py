@@ -223,7 +223,7 @@ async def test_a_link_to_what_is_deleted_or_whose_account_is_disabled_leads_nowh
     account = accounts.accounts.pop("account_1")
     assert (await got(client, link, NOBODY))[0] == 403
     accounts.accounts["account_1"] = account
-    await store.recordings.delete(NAME)
+    await store.recordings.delete(NAME, uploaded=False)
     assert (await got(client, link, NOBODY))[0] == 404
     await execute(database_url, "DELETE FROM recordings")
     assert (await got(client, link, NOBODY))[0] == 404
