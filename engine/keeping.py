@@ -51,6 +51,7 @@ class Keeping:
                 ari=ari,
                 tapes=tapes,
                 bucket=bucket,
+                transcriber=writes,
                 keep_local=settings.recordings_keep_local,
                 days=settings.recording_retention_days,
             ),

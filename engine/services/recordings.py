@@ -10,10 +10,11 @@ import structlog
 
 from engine.ari.client import Ari
 from engine.ari.orders import in_folder
-from engine.errors import Refusal, StoreAway
+from engine.errors import Refusal, StoreAway, TranscriptFailed
 from engine.media.tapes import SUFFIX, Tapes
 from engine.storage.s3 import Bucket
 from engine.store.postgres import Store
+from engine.transcripts.engine import Transcriber
 from engine.trouble import Trouble
 
 SETTLE_SECONDS = 1.0
@@ -43,12 +44,14 @@ class Recordings:
     """A node's recordings, once they have ended. Files are kept for so many days (0: for ever).
 
     With a `bucket` each is put there, again and again until that works, and then stays here only if `keep_local`.
+    What the `transcriber` may have kept of one is deleted with it.
     """
 
     store: Store
     ari: Ari
     tapes: Tapes
     bucket: Bucket | None = None
+    transcriber: Transcriber | None = None
     keep_local: bool = True
     days: int = 0
     _unread: Trouble = field(default_factory=lambda: Trouble("recordings can not be read: see LEGWORK_RECORDINGS_DIR"))
@@ -154,6 +157,11 @@ class Recordings:
         uploaded = row["uploaded_at"] is not None
         if uploaded:
             await self._delete_from_bucket(row["account_id"], row["name"])
+        if self.transcriber is not None and row["transcript"]:
+            try:
+                await self.transcriber.forget(account_id=row["account_id"], name=row["name"])
+            except TranscriptFailed as exc:
+                raise self._not_deleted(row["name"], exc.message) from exc
         await self._remove_file(row)
         await self.store.recordings.delete(row["name"], uploaded=uploaded)
 

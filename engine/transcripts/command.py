@@ -53,6 +53,9 @@ class Command:
             raise TranscriptFailed(f"{program} does not write JSON") from exc
         return checked(found)
 
+    async def forget(self, *, account_id: str, name: str) -> None:
+        """See `Transcriber`: the program was given a path, and nothing is anywhere else."""
+
 
 async def _written(process: Process, program: str) -> bytes:
     assert process.stdout is not None

@@ -22,7 +22,13 @@ class Transcriber(Protocol):
     """An engine."""
 
     async def transcribe(self, file: Path, *, account_id: str, name: str) -> Transcript:
-        """What is said in that recording of that account. Raises `TranscriptFailed`, whatever goes wrong."""
+        """What is said in that recording of that account. Raises `TranscriptFailed`, whatever goes wrong.
+
+        After that it may keep what it has of the recording, for another attempt, until it is to `forget` it.
+        """
+
+    async def forget(self, *, account_id: str, name: str) -> None:
+        """Leave nothing of that recording anywhere but here. Raises `TranscriptFailed`."""
 
 
 def checked(found: Any) -> Transcript:
