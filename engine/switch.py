@@ -16,7 +16,6 @@ from engine.arrivals import Arrivals
 from engine.census import Census, answered_at
 from engine.core import commands as c
 from engine.core import events as e
-from engine.core import transfer
 from engine.core.call import ASTERISK_RESTART, Call
 from engine.core.callback import Due
 from engine.core.campaign import Claim
@@ -40,7 +39,7 @@ log = structlog.get_logger()
 
 
 class Switch:
-    """All live calls of one node. `ended` is told of each that is over."""
+    """All live calls of one node. `ended` is told of each that is over; `has_room`: to be recorded."""
 
     def __init__(
         self,
@@ -53,13 +52,16 @@ class Switch:
         limits: Limits,
         voice: Voice,
         ended: Callable[[Call], None] = lambda _: None,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         self._ari = ari
         self._store = store
         self._tasks = tasks
         self._node = node
         self._gate = gate
-        self._lines = Lines(ari, store, tasks, node=node, gate=gate, changed=self._line_changed, ended=ended)
+        self._lines = Lines(
+            ari, store, tasks, node=node, gate=gate, has_room=has_room, changed=self._line_changed, ended=ended
+        )
         self._arrivals = Arrivals(
             ari,
             store,
@@ -149,7 +151,7 @@ class Switch:
         line = self._lines.get(call_id)
         if line is None:
             return None
-        refusal = transfer.objection(line.call, event)
+        refusal = line.objection(event)
         if not refusal:
             line.note(event)
         return refusal

@@ -24,6 +24,7 @@ What = Literal["start", "stop", "pause", "resume"]
 TOO_EARLY = "there is nothing to be recorded: the parties do not talk"
 # Why a recording failed.
 REFUSED, BROKE_OFF, NOT_PAUSED, NOT_RESUMED = "refused", "broke_off", "not_paused", "not_resumed"
+DISK_FULL = "disk_full"
 # Names of deadlines, by the recording's number: its leg has had the time to end with it; tell Asterisk again.
 BROKE, PAUSING = "recording_broke:", "recording_pause:"
 BROKE_SECONDS, PAUSING_SECONDS = 1.0, 0.25
@@ -33,6 +34,7 @@ MOST_REFUSALS = 4  # so often Asterisk does not pause it, or resume it, before i
 # quite there, which it will tell.
 NOT_AGAIN = (409, 422)
 NOT_THERE = 404
+NO_ROOM = 507  # ours: Asterisk was not asked, as its disk is full
 
 
 @dataclass(slots=True, kw_only=True)
@@ -217,7 +219,7 @@ def refused(call: "Call", command: c.RecorderCommand, status: int) -> list[c.Com
         case c.Record() if status in NOT_AGAIN:
             return _paused(call, known)  # ours, perhaps: that it began is not told again
         case c.Tap() | c.Record() if status not in (0, *NOT_AGAIN):
-            return _fail(call, known, REFUSED)
+            return _fail(call, known, DISK_FULL if status == NO_ROOM else REFUSED)
         case c.PauseRecording() | c.ResumeRecording() if known.paused == isinstance(command, c.PauseRecording):
             _not_paused(call, known, status)
     return []

@@ -132,14 +132,14 @@ def test_what_can_not_be_done_is_said_and_not_done(what: Literal["start", "stop"
         assert recorded("", *B_ANSWERS).can_record(asked) == "this call is not recorded"
 
 
-@pytest.mark.parametrize("status", [500, 404, 400])
+@pytest.mark.parametrize("status", [500, 404, 400, 507])
 @pytest.mark.parametrize("which", [c.Tap, c.Record])
 def test_refused_it_has_failed_and_is_not_tried_for_ever(which: type[c.RecorderCommand], status: int) -> None:
     call = recorded("both", *B_ANSWERS)
     more: dict[str, Any] = {"both": True} if which is c.Tap else ACCOUNT
     command = which(leg="b1", recording=1, **more)
     assert call.note(e.Refused(at=110.01, command=command, status=status)) == [c.StopTap(leg="b1", recording=1)]
-    assert (call.recordings[0].failed, call.recordings[0].on) == ("refused", False)
+    assert (call.recordings[0].failed, call.recordings[0].on) == ("disk_full" if status == 507 else "refused", False)
     assert call.note(e.Pressed(leg="b1", at=111.0, digit="5")) == []
     assert not call.releasing, "the talk goes on"
 
