@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 
 from engine.errors import TranscriptFailed
@@ -38,6 +39,14 @@ async def test_a_transcript_may_be_empty_and_have_no_segments(tmp_path: Path) ->
 async def test_what_postgres_can_not_keep_is_left_out(tmp_path: Path) -> None:
     code = r"""print('{"text": "a\\u0000b\\ud800c", "segments": [{"te\\u0000xt": "\\u0000"}]}')"""
     assert await transcript(code, tmp_path) == Transcript("ab?c", [{"text": ""}])
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**64), 10**400])
+async def test_a_number_no_json_has_room_for_is_left_out(tmp_path: Path, number: int) -> None:
+    code = f"import json; print(json.dumps({{'text': 'x', 'segments': [{{'id': {number}, 'start': {2**63 - 1}}}]}}))"
+    found = await transcript(code, tmp_path)
+    assert found == Transcript("x", [{"start": 2**63 - 1}])
+    assert orjson.dumps(found.segments)  # as the store does
 
 
 @pytest.mark.parametrize(
