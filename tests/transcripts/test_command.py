@@ -74,6 +74,24 @@ async def test_what_goes_wrong_is_said(tmp_path: Path, code: str, reason: str) -
     assert reason in failed.value.message
 
 
+async def test_the_last_words_of_a_program_that_fails_are_in_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "import sys; sys.stderr.write('x' * 100_000 + 'out of memory'); sys.exit(1)"
+    with pytest.raises(TranscriptFailed):
+        await transcript(code, tmp_path)
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "program failed" in line)
+    assert "x" * 487 + "out of memory" in line
+    assert "x" * 488 not in line
+    await transcript("import sys; sys.stderr.write('100 %'); print('{\"text\": \"\"}')", tmp_path)
+    assert "100 %" not in capsys.readouterr().out
+
+
+async def test_a_program_runs_at_a_lower_priority_than_calls(tmp_path: Path) -> None:
+    code = 'import os, time; time.sleep(0.3); print(\'{"text": "%d"}\' % os.getpriority(os.PRIO_PROCESS, 0))'
+    assert (await transcript(code, tmp_path)).text == "10"
+
+
 async def test_a_program_that_hangs_is_ended_and_so_is_what_it_started(tmp_path: Path) -> None:
     told = tmp_path / "pid"
     code = f"import subprocess, time; child = subprocess.Popen(['sleep', '60']); open({str(told)!r}, 'w').write(str(child.pid)); time.sleep(60)"  # noqa: E501
