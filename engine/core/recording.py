@@ -173,6 +173,8 @@ def _heard(call: "Call", event: e.RecorderEvent) -> list[c.Command]:
             return _fail(call, known, cause)
         case e.RecordingEnded() | e.TapEnded():
             _broke(call, known)
+        case e.TapMissing() if known.started_at is not None:
+            _break_off(call, known)  # there is no copy to end
         case e.TapMissing():
             _close(call, known, event.at)
     return []
@@ -200,14 +202,18 @@ def _due(call: "Call", name: str) -> list[c.Command]:
         return []
     match f"{kind}:":
         case "recording_broke:":
-            given_up = sum(each.failed == BROKE_OFF for each in call.recordings) + 1 >= MOST_BROKEN
-            return _fail(call, on, BROKE_OFF, for_good=given_up)
+            return _break_off(call, on)
         case "recording_pause:" if on.refusals < MOST_REFUSALS:
             return _paused(call, on)
         case "recording_pause:":
             return _fail(call, on, NOT_PAUSED if on.paused else NOT_RESUMED, for_good=on.paused)
         case _:
             return []
+
+
+def _break_off(call: "Call", on: Recording) -> list[c.Command]:
+    broken = sum(each.failed == BROKE_OFF for each in call.recordings)
+    return _fail(call, on, BROKE_OFF, for_good=broken + 1 >= MOST_BROKEN)
 
 
 def refused(call: "Call", command: c.RecorderCommand, status: int) -> list[c.Command]:

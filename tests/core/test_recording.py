@@ -320,10 +320,10 @@ def test_a_copy_that_nobody_had_recorded_yet_is_recorded_now_and_not_twice() -> 
 
 
 def test_a_copy_that_is_gone_or_never_was_is_followed_by_the_next() -> None:
-    for lost in (recorded("both", *B_ANSWERS), begun()):
+    for lost, why in ((recorded("both", *B_ANSWERS), ""), (begun(), "broke_off")):
         call, orders = again(lost)
         assert orders == [c.Tap(leg="b1", recording=2, both=True)]
-        assert [each.on for each in call.recordings] == [False, True]
+        assert [(each.on, each.failed) for each in call.recordings] == [(False, why), (True, "")]
 
 
 def test_one_that_begins_as_the_call_is_taken_back_waits_for_its_copy() -> None:
