@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -21,6 +21,7 @@ SOUND, ANSWER = ".wav", ".json"
 KNOWN = "ConflictException"  # a job of that name is there: ours, of an engine that died
 NO_JOB = ("BadRequestException", "NotFoundException")  # of a job that is to be deleted
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -48,8 +49,8 @@ class Transcribe:
 
     async def _transcribe(self, file: Path, account_id: str, name: str) -> Transcript:
         bucket = Bucket(self.bucket)
-        await asyncio.to_thread(bucket.put, account_id, name + SOUND, file, content_type="audio/wav")
-        if refusal := await asyncio.to_thread(self._start, account_id, name):
+        await _whole(asyncio.to_thread(bucket.put, account_id, name + SOUND, file, content_type="audio/wav"))
+        if refusal := await _whole(asyncio.to_thread(self._start, account_id, name)):
             await self._tidy(account_id, name)
             raise TranscriptFailed(f"Transcribe refuses: {refusal}")
         state, reason = await asyncio.to_thread(self._look, name)
@@ -124,6 +125,16 @@ class Transcribe:
                 retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
             ),
         )
+
+
+async def _whole(work: Coroutine[Any, Any, T]) -> T:
+    """What the work comes to, which goes on in its thread when nobody waits for it: nothing is put there afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _fetched(bucket: Bucket, account_id: str, key: str) -> bytes:

@@ -1,5 +1,6 @@
 """Amazon Transcribe, driven against moto's server: the file goes there, the answer is fetched, nothing is left."""
 
+import asyncio
 import json
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from engine.errors import TranscriptFailed
 from engine.storage.place import Place
+from engine.storage.s3 import Bucket
 from engine.transcripts.amazon import Transcribe
 from engine.transcripts.engine import Transcript
 from tests.storage.conftest import credentials, s3_url
@@ -133,6 +135,24 @@ async def test_a_job_that_goes_on_is_kept_for_the_next_attempt_until_it_is_to_be
         await mine.forget(account_id="account_1", name=NAME)
         assert left(s3_url) == []
     assert jobs(s3_url).list_transcription_jobs()["TranscriptionJobSummaries"] == []
+
+
+async def test_what_is_still_being_put_there_when_time_is_up_is_forgotten_too(
+    s3_url: str, tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Bucket.put
+
+    def slowly(*given: Any, **more: Any) -> None:
+        time.sleep(0.5)
+        put(*given, **more)
+
+    monkeypatch.setattr(Bucket, "put", slowly)
+    mine = engine(s3_url, seconds=0.1)
+    with pytest.raises(TranscriptFailed, match="takes longer"):
+        await mine.transcribe(tape, account_id="account_1", name=NAME)
+    await mine.forget(account_id="account_1", name=NAME)
+    await asyncio.sleep(1.0)
+    assert left(s3_url) == []
 
 
 async def test_a_service_that_refuses_is_down_or_hangs_is_a_failure(s3_url: str, tape: Path) -> None:
