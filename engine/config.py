@@ -202,7 +202,10 @@ def load() -> Settings:
 
 
 def load_environment(path: Path) -> None:
-    """Read a file of KEY=value lines into the environment; what is set there already stays."""
+    """Read a file of KEY=value lines into the environment; what is set there already stays.
+
+    Quotes around a value are no part of it, as systemd's `EnvironmentFile=` has it.
+    """
     try:
         lines = path.read_text().splitlines()
     except OSError as exc:
@@ -210,4 +213,9 @@ def load_environment(path: Path) -> None:
     for line in lines:
         name, equals, value = line.partition("=")
         if equals and not name.lstrip().startswith("#"):
-            os.environ.setdefault(name.strip(), value.strip())
+            os.environ.setdefault(name.strip(), _unquoted(value.strip()))
+
+
+def _unquoted(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if is_quoted else value

@@ -2,12 +2,14 @@
 
 import asyncio
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.trouble import Trouble
 
 FREE_PERCENT = 10  # with less, it is time to do something
-LOOK_SECONDS = 60
+FULL_PERCENT = 5  # with less, what can be left undone is not written
+LOOK_SECONDS = 10
 
 
 def existing(folder: Path) -> Path:
@@ -21,17 +23,25 @@ def free_percent(folder: Path) -> float:
     return 100 * usage.free / usage.total
 
 
-async def watch(folder: Path) -> None:
-    """Tell, once, when the disk fills up, and when there is room again."""
-    filling = Trouble(f"less than {FREE_PERCENT} % of the disk is free")
-    while True:
-        try:
-            free = await asyncio.to_thread(free_percent, folder)
-        except OSError as exc:  # it can not be read at all
-            filling.goes_on(error=str(exc), folder=str(folder))
-        else:
-            if free < FREE_PERCENT:
-                filling.goes_on(free_percent=round(free, 1), folder=str(folder))
+@dataclass(slots=True)
+class Disk:
+    """The disk under a folder, which is `full` as it was when it was last looked at."""
+
+    folder: Path
+    full: bool = False
+
+    async def watch(self) -> None:
+        """Look for ever, and tell, once, when it fills up, and when there is room again."""
+        filling = Trouble(f"less than {FREE_PERCENT} % of the disk is free")
+        while True:
+            try:
+                free = await asyncio.to_thread(free_percent, self.folder)
+            except OSError as exc:  # it can not be read at all
+                filling.goes_on(error=str(exc), folder=str(self.folder))
             else:
-                filling.is_over()
-        await asyncio.sleep(LOOK_SECONDS)
+                self.full = free < FULL_PERCENT
+                if free < FREE_PERCENT:
+                    filling.goes_on(free_percent=round(free, 1), folder=str(self.folder))
+                else:
+                    filling.is_over()
+            await asyncio.sleep(LOOK_SECONDS)

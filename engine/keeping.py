@@ -7,6 +7,7 @@ from engine.api.links import PURPOSE, Links
 from engine.api.recordings import Library
 from engine.ari.client import Ari
 from engine.config import Settings
+from engine.disk import Disk
 from engine.media.tapes import Tapes
 from engine.services.recordings import Recordings
 from engine.services.transcripts import Transcripts
@@ -22,6 +23,7 @@ class Keeping:
     library: Library
     recordings: Recordings
     transcripts: Transcripts | None
+    disk: Disk
 
     @classmethod
     def of(cls, settings: Settings, store: Store, ari: Ari) -> "Keeping":
@@ -51,15 +53,22 @@ class Keeping:
                 ari=ari,
                 tapes=tapes,
                 bucket=bucket,
+                transcriber=writes,
                 keep_local=settings.recordings_keep_local,
                 days=settings.recording_retention_days,
             ),
             transcripts=transcripts,
+            disk=Disk(settings.recordings_dir),
         )
+
+    def has_room(self) -> bool:
+        """Whether there is room for another recording."""
+        return not self.disk.full
 
     async def run(self) -> None:
         """See to all of it for ever."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.recordings.run(), name="recordings")
+            tasks.create_task(self.disk.watch(), name="recordings: disk")
             if self.transcripts is not None:
                 tasks.create_task(self.transcripts.run(), name="transcripts")

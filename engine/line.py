@@ -16,17 +16,20 @@ from engine.ari.orders import encode
 from engine.ari.socket import NO_ANSWER, Reply
 from engine.core import commands as c
 from engine.core import events as e
+from engine.core import transfer
 from engine.core.call import Call
 from engine.core.ids import bridge_id, channel_id, leg_id
 from engine.core.leg import Leg
 from engine.core.permit import Verdict
 from engine.core.reconcile import reconcile
+from engine.core.recording import NO_ROOM
 from engine.errors import Refusal
 from engine.store.writer import Writer
 
 MICRO = 1_000_000
 SETTLE_LOOKS = 2
 SETTLE_SECONDS = 1.0
+DISK_FULL = "the disk for recordings is full"
 
 log = structlog.get_logger()
 
@@ -37,8 +40,9 @@ Spawn = Callable[[Coroutine[Any, Any, None], str], object]
 class Node:
     """What every line of a node works with.
 
-    `permit` says whether a leg may be dialled now, `owns` whether a call is on here and ours still, `ask` takes
-    what is not for Asterisk, `changed` is told of each line that took an event in.
+    `permit` says whether a leg may be dialled now, `owns` whether a call is on here and ours still, `has_room` whether
+    another recording may begin, `ask` takes what is not for Asterisk, `changed` is told of each line that took an
+    event in.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Node:
     spawn: Spawn
     permit: Callable[[Call, Leg], Verdict]
     owns: Callable[[str], bool]
+    has_room: Callable[[], bool]
     ask: Callable[[Call, c.SeekAgent | c.KeepPair | c.FindThird], None]
     changed: Callable[["Line"], None]
 
@@ -78,6 +83,12 @@ class Line:
 
     def _channel(self, leg: str) -> str:
         return channel_id(self._node.name, self.call.call_id, leg, self.call.legs[leg].channel)
+
+    def objection(self, event: e.Event) -> str:
+        """Why what somebody asks of the call can not be done now, in words; "" if it can."""
+        refusal = transfer.objection(self.call, event)
+        starts = isinstance(event, e.RecordingAsked) and event.what == "start"
+        return refusal or (DISK_FULL if starts and not self._node.has_room() else "")
 
     def note(self, event: e.Event, *, arrived: float | None = None) -> None:
         """Take an event in: note it, log it, write it, do what follows from it."""
@@ -145,6 +156,10 @@ class Line:
             self._not_placed(command.leg, "asterisk_away")
             return
         if isinstance(command, c.CreateLeg) and not self._permitted(self.call.legs[command.leg]):
+            return
+        if isinstance(command, c.Tap) and not self._node.has_room():
+            log.error("call not recorded: the disk is full", call=self.call.call_id)
+            self.note(e.Refused(at=time.time(), command=command, status=NO_ROOM))
             return
         ari = self._node.ari
         resource, nickname, arguments = encode(

@@ -35,7 +35,7 @@ log = structlog.get_logger()
 class Lines:
     """By call id. `changed` is called whenever a call has taken an event in, after all else has kept up with it.
 
-    `ended` is told of each call that is over.
+    `ended` is told of each call that is over; `has_room` says whether another may be recorded.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Lines:
         node: str,
         gate: Gate,
         limits: Limits,
+        has_room: Callable[[], bool],
         changed: Callable[[], None],
         ended: Callable[[Call], None],
     ) -> None:
@@ -71,6 +72,7 @@ class Lines:
             spawn=self.spawn,
             permit=gate.leg,
             owns=self.__contains__,
+            has_room=has_room,
             ask=self._ask,
             changed=self._line_changed,
         )

@@ -107,6 +107,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 limits=settings.limits,
                 voice=prompts,
                 ended=speeches.forget,
+                has_room=keeping.has_room,
             )
             door = Door(
                 accounts=accounts,
@@ -138,7 +139,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 tasks.create_task(
                     systemd.beat(lambda: _status(switch, store), stopping=lambda: switch.draining), name="beat"
                 ),
-                tasks.create_task(disk.watch(settings.state_dir), name="disk"),
+                tasks.create_task(disk.Disk(settings.state_dir).watch(), name="disk"),
                 tasks.create_task(sweep_speeches.run(lead_speech, switch), name="speeches"),
                 tasks.create_task(lag.run(switch.counts.lag), name="lag"),
                 tasks.create_task(

@@ -16,14 +16,13 @@ from engine.arrivals import Arrivals
 from engine.census import Census, answered_at
 from engine.core import commands as c
 from engine.core import events as e
-from engine.core import transfer
 from engine.core.call import ASTERISK_RESTART, Call
 from engine.core.callback import Due
 from engine.core.campaign import Claim
 from engine.core.flows import FLOWS
 from engine.core.idempotency import KeptAnswer
 from engine.core.ids import leg_id, of_callback, split
-from engine.core.request import CallRequest, Limits, Party, Side
+from engine.core.request import CallRequest, Limits, Side
 from engine.errors import AsteriskAway, Draining, IdTaken, NotOwner, StoreAway, Unavailable
 from engine.gate import Gate
 from engine.lines import Lines
@@ -40,7 +39,7 @@ log = structlog.get_logger()
 
 
 class Switch:
-    """All live calls of one node. `ended` is told of each that is over."""
+    """All live calls of one node. `ended` is told of each that is over; `has_room`: to be recorded."""
 
     def __init__(
         self,
@@ -53,14 +52,18 @@ class Switch:
         limits: Limits,
         voice: Voice,
         ended: Callable[[Call], None] = lambda _: None,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         self._ari = ari
         self._store = store
         self._tasks = tasks
         self._node = node
         self._gate = gate
+        self.check_transfer = gate.transfer
         changed = self._line_changed
-        self._lines = Lines(ari, store, tasks, node=node, gate=gate, limits=limits, changed=changed, ended=ended)
+        self._lines = Lines(
+            ari, store, tasks, node=node, gate=gate, limits=limits, has_room=has_room, changed=changed, ended=ended
+        )
         self._arrivals = Arrivals(
             ari,
             store,
@@ -133,10 +136,6 @@ class Switch:
         self._require_ready()
         self._gate.check(request, live_calls=self.live_calls(request.account_id))
 
-    async def check_transfer(self, request: CallRequest, party: Party) -> None:
-        """Return when such a call may be transferred to that party. Raises `Refusal`."""
-        await self._gate.transfer(request, party)
-
     def _require_ready(self) -> None:
         if not self.ready:
             raise Draining if self.draining else AsteriskAway if self._store.writer.lock.ours else NotOwner
@@ -154,7 +153,7 @@ class Switch:
         line = self._lines.get(call_id)
         if line is None:
             return None
-        refusal = transfer.objection(line.call, event)
+        refusal = line.objection(event)
         if not refusal:
             line.note(event)
         return refusal

@@ -76,6 +76,24 @@ def test_files_to_be_imported_lie_in_a_folder_or_in_a_bucket(monkeypatch: pytest
     )
 
 
+def test_quotes_in_a_file_of_settings_are_no_part_of_a_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same file is systemd's EnvironmentFile=, which strips them."""
+    values = {
+        "LEGWORK_URL": ('"http://127.0.0.1:8801"', "http://127.0.0.1:8801"),
+        "LEGWORK_PUBLIC_URL": ("'https://calls.example.com'", "https://calls.example.com"),
+        "LEGWORK_TRANSCRIPT_COMMAND": ('/bin/transcribe --name "a b"', '/bin/transcribe --name "a b"'),
+        "LEGWORK_S3_PREFIX": ('"', '"'),
+        "LEGWORK_S3_REGION": ("\"eu'", "\"eu'"),
+    }
+    for name in values:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    file = tmp_path / "legwork.env"
+    file.write_text("".join(f"{name} = {written}\n" for name, (written, _) in values.items()))
+    config.load_environment(file)
+    assert {name: os.environ[name] for name in values} == {name: meant for name, (_, meant) in values.items()}
+
+
 def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEGWORK_SECRET_KEY", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")
     monkeypatch.setenv("LEGWORK_ARI_PASSWORD", "5d0c2e0b7a9f4c1e")

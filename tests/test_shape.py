@@ -128,6 +128,7 @@ MAY_IMPORT = {
         "engine.media.tapes",
         "engine.storage",
         "engine.store",
+        "engine.transcripts.engine",
         "engine.trouble",
     ),
     "engine.services.transcripts": ("engine.errors", "engine.media.tapes", "engine.store", "engine.transcripts.engine"),

@@ -82,6 +82,14 @@ def test_the_unit_has_what_the_engine_counts_on() -> None:
     assert filters[-1] == "setpriority"  # without it no voice speaks: it is among @resources
     loaded = {value.partition(":")[0] for name, value in settings if name == "LoadCredential"}
     assert loaded == {"LEGWORK_ARI_PASSWORD", "LEGWORK_SECRET_KEY", "DATABASE_URL"}
+    assert unit["OOMPolicy"] == "continue"  # a program that is killed does not end the engine
+    assert unit["ReadWritePaths"] == "-/var/spool/asterisk/recording"  # they are repaired, and deleted
+
+
+def test_in_the_containers_recordings_are_repaired_and_deleted_too() -> None:
+    compose = (ROOT / "docker/compose.yml").read_text()
+    mounted = re.findall(r"- recordings:/var/spool/asterisk/recording(\S*)", compose)
+    assert mounted == ["", ""]  # Asterisk's and the engine's
 
 
 # -- the engine ------------------------------------------------------------------------------

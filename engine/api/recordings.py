@@ -25,6 +25,8 @@ from engine.store.postgres import Store
 
 TYPE = "audio/wav"
 UNKNOWN = "there is no such recording"
+DELETED = "deleted"
+NOT_SAID = {"state": "failed", "attempts": 0, "reason": DELETED, "text": "", "segments": None}  # of one that is deleted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,17 +111,24 @@ class Library:
         return Sound(content_type=TYPE, size=opened.size, pieces=pieces())
 
     async def _said(self, store: Store, account_id: str, request_id: str) -> Said:
-        found = await store.recordings.transcripts_of(account_id, request_id)
-        if not found:
-            known = await store.call(request_id, account_id=account_id)
-            if known is None:
+        asked = (await store.recordings.of_calls([request_id]))[request_id]
+        recorded = [row for row in asked if row["account_id"] == account_id and row["transcript"]]
+        call = await store.call(request_id, account_id=account_id)
+        live = call is not None and call[0]["ended_at"] is None
+        if not recorded:
+            if call is None:
                 raise NotFound("there is no such request_id")
-            if not known[0]["request"].get("transcript"):
+            if not call[0]["request"].get("transcript"):
                 raise NotFound("no transcript was asked for with this request")
-            recorded = await store.recordings.of_calls([request_id])
-            if known[0]["ended_at"] is not None and not recorded[request_id]:
-                return Said(request_id, [], "nothing was recorded")
-        return Said(request_id, found)
+            return Said(request_id, [], more=live, reason="" if live else "nothing was recorded")
+        written = await store.recordings.transcripts_of(account_id, request_id)
+        gone = [row for row in recorded if row["state"] == DELETED]
+        return Said(
+            request_id,
+            [*written, *({**row, **NOT_SAID} for row in gone)],
+            more=live or any(row["settled_at"] is None for row in recorded),
+            reason=DELETED if len(gone) == len(recorded) else "",
+        )
 
 
 def _is_heard(row: RecordingRow) -> bool:

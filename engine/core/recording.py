@@ -3,7 +3,8 @@
 What is recorded is a copy of one leg (Asterisk's snoop), never the bridge: the talk does not notice it, and it outlives
 every move of that leg. The customer's holds both parties, as it is made of what the customer says and hears; one party
 alone is the copy of what its own leg says. Where a leg that is recorded is gone and the talk goes on, so does the
-recording, of the next leg and under the next name.
+recording, of the next leg and under the next name; so it does, a few times, where it broke off by itself. One that is
+paused stays so under every name, and one that Asterisk does not pause ends: nobody is recorded who was told he is not.
 """
 
 from dataclasses import dataclass
@@ -21,10 +22,19 @@ if TYPE_CHECKING:
 What = Literal["start", "stop", "pause", "resume"]
 
 TOO_EARLY = "there is nothing to be recorded: the parties do not talk"
-REFUSED = "refused"  # why a recording failed
+# Why a recording failed.
+REFUSED, BROKE_OFF, NOT_PAUSED, NOT_RESUMED = "refused", "broke_off", "not_paused", "not_resumed"
+DISK_FULL = "disk_full"
+# Names of deadlines, by the recording's number: its leg has had the time to end with it; tell Asterisk again.
+BROKE, PAUSING = "recording_broke:", "recording_pause:"
+BROKE_SECONDS, PAUSING_SECONDS = 1.0, 0.25
+MOST_BROKEN = 3  # so often in one call one breaks off before it is left at that
+MOST_REFUSALS = 4  # so often Asterisk does not pause it, or resume it, before it ends
 # Asterisk's answers where it has a recording of that name, which is ours and got no answer; or where the copy is not
 # quite there, which it will tell.
 NOT_AGAIN = (409, 422)
+NOT_THERE = 404
+NO_ROOM = 507  # ours: Asterisk was not asked, as its disk is full
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +52,8 @@ class Recording:
     ended_at: float | None = None
     paused: bool = False
     failed: str = ""
+    broke_at: float | None = None  # it ended, and nobody asked for it: with its leg, which is not told yet, or alone
+    refusals: int = 0  # of what it was told last: to pause, or to resume
 
     @property
     def name(self) -> str:
@@ -64,6 +76,11 @@ def wish(call: "Call") -> RecordingOption:
     return call.request.recording if call.recorded is None else call.recorded
 
 
+def _asked_for(call: "Call") -> RecordingOption:
+    """What is recorded when somebody asks for it now: what the request says, or else both."""
+    return call.request.recording or "both"
+
+
 def reason_against(call: "Call", what: What) -> str:
     """Why that can not be done now; "" where it can."""
     on = running(call)
@@ -72,7 +89,7 @@ def reason_against(call: "Call", what: What) -> str:
     match what:
         case "start" if on is not None:
             return "this call is recorded already"
-        case "start" if _leg(call, call.request.recording or "both") is None:
+        case "start" if _leg(call, _asked_for(call)) is None:
             return TOO_EARLY
         case "stop" | "pause" | "resume" if on is None:
             return "this call is not recorded"
@@ -90,14 +107,16 @@ def _asked(call: "Call", what: What) -> list[c.Command]:
         return []
     on = running(call)
     if on is None:
-        call.recorded = call.request.recording or "both"
+        call.recorded = _asked_for(call)
+        for each in call.recordings[-1:]:
+            each.paused = False  # who asks for it anew wants to hear it
         return []  # what is not yet, begins
     match what:
         case "stop":
             call.recorded = ""
             return _end(call, on)
         case "pause" | "resume":
-            on.paused = what == "pause"
+            on.paused, on.refusals = what == "pause", 0
             return _paused(call, on)
         case _:
             return []
@@ -117,6 +136,8 @@ def follow(call: "Call", event: e.Event) -> list[c.Command]:
             orders = _asked(call, what)
         case e.TakenBack():
             orders = _again(call)
+        case e.DeadlinePassed(name=name):
+            orders = _due(call, name)
         case _:
             orders = []
     return [*orders, *_begin(call)]
@@ -129,7 +150,9 @@ def _begin(call: "Call") -> list[c.Command]:
     leg = _leg(call, option)
     if leg is None:
         return []
-    begun = Recording(number=len(call.recordings) + 1, leg=leg.name, side=option, asked_at=call.now)
+    paused = any(each.paused for each in call.recordings[-1:])
+    number = len(call.recordings) + 1
+    begun = Recording(number=number, leg=leg.name, side=option, asked_at=call.now, paused=paused)
     call.recordings.append(begun)
     # A second copy could not have its id: whoever comes after us has to know of it.
     return [c.SaveIntent(legs=()), c.Tap(leg=leg.name, recording=begun.number, both=option == "both")]
@@ -149,33 +172,79 @@ def _heard(call: "Call", event: e.RecorderEvent) -> list[c.Command]:
         case e.RecordingFailed(cause=cause):
             return _fail(call, known, cause)
         case e.RecordingEnded() | e.TapEnded():
-            known.ended_at = event.at
-            call.recorded = ""  # it is not begun again: whatever ended it would end the next one
+            _broke(call, known)
+        case e.TapMissing() if known.started_at is not None:
+            _break_off(call, known)  # there is no copy to end
         case e.TapMissing():
-            known.ended_at = event.at
+            _close(call, known, event.at)
     return []
 
 
 def _again(call: "Call") -> list[c.Command]:
     on = running(call)
-    if on is None:
+    if on is None or on.broke_at is not None:
         return []
+    on.refusals = 0
     return _paused(call, on) if on.started_at is not None else []
 
 
-def refused(call: "Call", command: c.Tap | c.Record, status: int) -> list[c.Command]:
+def _broke(call: "Call", on: Recording) -> None:
+    """It ended unasked: with its leg, which will tell in a moment, or by itself, which a full disk is told as, too."""
+    if on.broke_at is None:
+        on.broke_at = call.now
+        call.deadlines[f"{BROKE}{on.number}"] = call.now + BROKE_SECONDS
+
+
+def _due(call: "Call", name: str) -> list[c.Command]:
+    kind, _, number = name.partition(":")
+    on = running(call)
+    if on is None or number != str(on.number):
+        return []
+    match f"{kind}:":
+        case "recording_broke:":
+            return _break_off(call, on)
+        case "recording_pause:" if on.refusals < MOST_REFUSALS:
+            return _paused(call, on)
+        case "recording_pause:":
+            return _fail(call, on, NOT_PAUSED if on.paused else NOT_RESUMED, for_good=on.paused)
+        case _:
+            return []
+
+
+def _break_off(call: "Call", on: Recording) -> list[c.Command]:
+    broken = sum(each.failed == BROKE_OFF for each in call.recordings)
+    return _fail(call, on, BROKE_OFF, for_good=broken + 1 >= MOST_BROKEN)
+
+
+def refused(call: "Call", command: c.RecorderCommand, status: int) -> list[c.Command]:
     """Asterisk did not carry the command out; 0 is no answer."""
     known = next(each for each in call.recordings if each.number == command.recording)
-    if status in (0, *NOT_AGAIN) or not known.on:
+    if not known.on:
         return []
-    return _fail(call, known, REFUSED)
+    match command:
+        case c.Record() if status in NOT_AGAIN:
+            return _paused(call, known)  # ours, perhaps: that it began is not told again
+        case c.Tap() | c.Record() if status not in (0, *NOT_AGAIN):
+            return _fail(call, known, DISK_FULL if status == NO_ROOM else REFUSED)
+        case c.PauseRecording() | c.ResumeRecording() if known.paused == isinstance(command, c.PauseRecording):
+            _not_paused(call, known, status)
+    return []
+
+
+def _not_paused(call: "Call", on: Recording, status: int) -> None:
+    """Asterisk goes on as it was: it is told again soon, unless there is no recording it could be told of."""
+    if status == NOT_THERE and on.started_at is not None:
+        _broke(call, on)
+    elif status not in (NOT_THERE, *NOT_AGAIN) or on.started_at is not None:
+        on.refusals += 1
+        call.deadlines[f"{PAUSING}{on.number}"] = call.now + PAUSING_SECONDS
 
 
 def leg_ended(call: "Call", leg: "Leg", at: float) -> None:
     """What is recorded of a leg ends with it."""
     for each in call.recordings:
         if each.on and each.leg == leg.name:
-            each.ended_at = max(at, each.asked_at)
+            _close(call, each, at)
 
 
 def _leg(call: "Call", option: RecordingOption) -> "Leg | None":
@@ -197,11 +266,19 @@ def _paused(call: "Call", on: Recording) -> list[c.Command]:
 
 
 def _end(call: "Call", on: Recording) -> list[c.Command]:
-    on.ended_at = call.now
+    _close(call, on, call.now)
     return [c.StopTap(leg=on.leg, recording=on.number)]
 
 
-def _fail(call: "Call", on: Recording, reason: str) -> list[c.Command]:
+def _close(call: "Call", on: Recording, at: float) -> None:
+    on.ended_at = max(at if on.broke_at is None else on.broke_at, on.asked_at)
+    for kind in (BROKE, PAUSING):
+        call.deadlines.pop(f"{kind}{on.number}", None)
+
+
+def _fail(call: "Call", on: Recording, reason: str, *, for_good: bool = True) -> list[c.Command]:
+    """It has failed, and `for_good`: whatever ended it would end the next one."""
     on.failed = reason
-    call.recorded = ""
+    if for_good:
+        call.recorded = ""
     return _end(call, on)

@@ -39,13 +39,15 @@ class TranscriptByRequestId:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The transcripts of one request's call, rows of the store's `transcripts`: none while it is recorded.
+    """The transcripts of one request's call, rows of the store's `transcripts`, or what stands for them.
 
-    `reason` is why there never will be one, "" where there may.
+    There are `more` to come while it is on, or its recordings are not settled. `reason` is why there is none and never
+    will be, "" where there may.
     """
 
     request_id: str
     transcripts: list[dict[str, Any]]
+    more: bool
     reason: str = ""
 
 

@@ -63,10 +63,8 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
         case c.AddToBridge(legs=names) if status in GONE:  # one is gone, and none was put there
             call.members.difference_update(names)
             return []
-        case c.Tap() | c.Record():
+        case c.RecorderCommand():
             return recording.refused(call, command, status)
-        case c.RecorderCommand():  # what they are for has ended, or is so already
-            return []
         case _ if status in GONE:  # the leg's end is on its way
             return []
         case c.Play() if status and _speaks(call) and call.still(command):

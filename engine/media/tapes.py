@@ -18,6 +18,7 @@ class Measured:
 
     seconds: float
     size: int  # bytes
+    unrepaired: str = ""  # why its header still says something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Tapes:
     def measure(self, account_id: str, name: str) -> Measured:
         """How long the file is, after its header says so, too.
 
-        An Asterisk that died has written the sizes of an empty file there: the header is put right.
+        An Asterisk that died has written the sizes of an empty file there: the header is put right, where we may.
         """
         file = self.file(account_id, name)
         size = file.stat().st_size
@@ -44,10 +45,13 @@ class Tapes:
             header = opened.read(HEADER_BYTES)
         if len(header) < HEADER_BYTES or header[:4] != RIFF or header[8:12] != WAVE or header[36:40] != DATA:
             return Measured(0.0, size)
-        right = size - HEADER_BYTES
+        right, unrepaired = size - HEADER_BYTES, ""
         if struct.unpack_from("<I", header, HEADER_BYTES - 4)[0] != right:
-            _repair(file, size)
-        return Measured(right / (RATE * SAMPLE_BYTES), size)
+            try:
+                _repair(file, size)
+            except OSError as exc:
+                unrepaired = str(exc)
+        return Measured(right / (RATE * SAMPLE_BYTES), size, unrepaired)
 
     def remove(self, account_id: str, name: str) -> None:
         """Delete the file, if it is there."""

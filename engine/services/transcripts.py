@@ -80,6 +80,15 @@ class Transcripts:
             log.info("transcript done", call=row["call_id"], recording=name, attempts=attempt)
             return
         last = attempt >= self.attempts
+        if last:
+            await self._forget(row["account_id"], name)
         again = None if last else min(self.again_seconds * 2 ** min(attempt - 1, 16), LONGEST_SECONDS)
         await self.store.recordings.fail_transcript(name, attempt, found, again_seconds=again)
         log.warning("transcript failed", call=row["call_id"], recording=name, attempts=attempt, last=last, reason=found)
+
+    async def _forget(self, account_id: str, name: str) -> None:
+        """It is given up: nobody else is to have anything of it. What can not be deleted now is with the recording."""
+        try:
+            await self.transcriber.forget(account_id=account_id, name=name)
+        except TranscriptFailed as exc:
+            log.warning("transcriber not tidied", recording=name, error=exc.message)

@@ -46,9 +46,9 @@ class Recordings:
         """It is in the bucket."""
         await self._named("note_upload", name)
 
-    async def put_off_upload(self, name: str, error: str, *, seconds: float) -> None:
-        """It could not be put there: leave it alone for so long."""
-        await self._named("put_off_upload", name, error, seconds)
+    async def put_off(self, name: str, error: str, *, seconds: float) -> None:
+        """What was to be done with it could not be done: leave it alone for so long."""
+        await self._named("put_off_recording", name, error, seconds)
 
     async def to_remove(self, count: int) -> list[Row]:
         """Those in the bucket whose file on the node nobody needs."""
@@ -59,12 +59,12 @@ class Recordings:
         await self._named("note_removed", name)
 
     async def old(self, days: int, count: int) -> list[Row]:
-        """Those of the node that are older than that."""
+        """Those of the node that are older than that, and not deleted everywhere."""
         return await self._named("old_recordings", self._node, days, count)
 
-    async def delete(self, name: str) -> None:
-        """It is nowhere any more, nor what was said in it."""
-        await self._named("delete_recording", name)
+    async def delete(self, name: str, *, uploaded: bool) -> None:
+        """It is nowhere any more, nor what was said in it; unless it was not `uploaded`, and is since."""
+        await self._named("delete_recording", name, uploaded)
 
     # -- transcripts -------------------------------------------------------------------------
 

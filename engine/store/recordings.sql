@@ -21,12 +21,14 @@ SELECT recordings.*, extract(epoch FROM now() - coalesce(recordings.ended_at, ca
 FROM recordings LEFT JOIN calls USING (call_id)
 WHERE recordings.node = $1 AND settled_at IS NULL
     AND (recordings.ended_at IS NOT NULL OR calls.ended_at IS NOT NULL OR calls.call_id IS NULL)
+    AND recordings.due_at <= now()
 ORDER BY asked_at LIMIT $2
 
 -- name: settle_recording
 -- What a recording's file has shown; a transcript that is to be made of it is queued, or has failed with it.
 WITH settled AS (
     UPDATE recordings SET state = $2, reason = $3, seconds = $4, bytes = $5, settled_at = now(),
+        tries = 0, due_at = 'epoch', error = '',
         ended_at = coalesce(ended_at, now()),
         started_at = CASE WHEN $4::double precision IS NULL THEN started_at ELSE coalesce(started_at, asked_at) END,
         removed_at = CASE WHEN $5::bigint IS NULL THEN now() END
@@ -44,43 +46,45 @@ ON CONFLICT (name) DO NOTHING
 -- name: recordings_to_upload
 -- A node's recordings that are not in the bucket yet, and may be tried now.
 SELECT * FROM recordings
-WHERE node = $1 AND removed_at IS NULL AND state = 'finished' AND uploaded_at IS NULL AND upload_due_at <= now()
+WHERE node = $1 AND removed_at IS NULL AND state = 'finished' AND uploaded_at IS NULL AND due_at <= now()
 ORDER BY settled_at LIMIT $2
 
 -- name: note_upload
--- It is in the bucket.
-UPDATE recordings SET uploaded_at = now(), upload_tries = upload_tries + 1, upload_error = '' WHERE name = $1
+-- It is in the bucket; one that was deleted meanwhile is to be deleted there, too.
+UPDATE recordings SET uploaded_at = now(), tries = 0, due_at = 'epoch', error = '' WHERE name = $1
 
--- name: put_off_upload
--- It could not be put there: why, and for how many seconds it is left alone.
-UPDATE recordings SET upload_tries = upload_tries + 1, upload_error = $2,
-    upload_due_at = now() + make_interval(secs => $3)
-WHERE name = $1
+-- name: put_off_recording
+-- What was to be done with it could not be done: why, and for how many seconds it is left alone.
+UPDATE recordings SET tries = tries + 1, error = $2, due_at = now() + make_interval(secs => $3) WHERE name = $1
 
 -- name: recordings_to_remove
 -- A node's recordings that are in the bucket, and needed here by no transcript any more.
 SELECT * FROM recordings
-WHERE node = $1 AND removed_at IS NULL AND uploaded_at IS NOT NULL AND NOT EXISTS (
+WHERE node = $1 AND removed_at IS NULL AND uploaded_at IS NOT NULL AND due_at <= now() AND NOT EXISTS (
     SELECT FROM transcripts WHERE transcripts.name = recordings.name AND transcripts.settled_at IS NULL
 )
 ORDER BY settled_at LIMIT $2
 
 -- name: note_removed
 -- There is no file on the node any more.
-UPDATE recordings SET removed_at = now() WHERE name = $1 AND removed_at IS NULL
+UPDATE recordings SET removed_at = now(), tries = 0, due_at = 'epoch', error = ''
+WHERE name = $1 AND removed_at IS NULL
 
 -- name: old_recordings
--- A node's recordings that are older than so many days.
+-- A node's recordings that are older than so many days, and are not deleted, or were put into the bucket since.
 SELECT * FROM recordings
-WHERE node = $1 AND state <> 'deleted' AND settled_at < now() - make_interval(days => $2)
+WHERE node = $1 AND (state <> 'deleted' OR uploaded_at IS NOT NULL) AND due_at <= now()
+    AND settled_at < now() - make_interval(days => $2)
 ORDER BY settled_at LIMIT $3
 
 -- name: delete_recording
--- It is nowhere any more, nor what was said in it.
+-- It is nowhere any more, nor what was said in it; unless it was put into the bucket since that was looked at.
 WITH gone AS (
-    DELETE FROM transcripts WHERE name = $1
+    UPDATE recordings SET state = 'deleted', removed_at = coalesce(removed_at, now()), uploaded_at = NULL
+    WHERE name = $1 AND (uploaded_at IS NOT NULL) = $2
+    RETURNING name
 )
-UPDATE recordings SET state = 'deleted', removed_at = coalesce(removed_at, now()) WHERE name = $1
+DELETE FROM transcripts USING gone WHERE transcripts.name = gone.name
 
 -- name: transcripts_of
 -- What was said in one call of one account.

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -19,7 +19,9 @@ POLL_SECONDS = 5.0
 MOST_BYTES = 32 << 20  # of its answer, which has each word with its time
 SOUND, ANSWER = ".wav", ".json"
 KNOWN = "ConflictException"  # a job of that name is there: ours, of an engine that died
+NO_JOB = ("BadRequestException", "NotFoundException")  # of a job that is to be deleted
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -34,7 +36,7 @@ class Transcribe:
     poll_seconds: float = POLL_SECONDS
 
     async def transcribe(self, file: Path, *, account_id: str, name: str) -> Transcript:
-        """See `Transcriber`. What was put there is deleted again, whatever it came to."""
+        """See `Transcriber`. What was put there is deleted again, unless the job goes on, for another attempt."""
         try:
             async with asyncio.timeout(self.seconds):
                 return await self._transcribe(file, account_id, name)
@@ -47,8 +49,10 @@ class Transcribe:
 
     async def _transcribe(self, file: Path, account_id: str, name: str) -> Transcript:
         bucket = Bucket(self.bucket)
-        await asyncio.to_thread(bucket.put, account_id, name + SOUND, file, content_type="audio/wav")
-        await asyncio.to_thread(self._start, account_id, name)
+        await _whole(asyncio.to_thread(bucket.put, account_id, name + SOUND, file, content_type="audio/wav"))
+        if refusal := await _whole(asyncio.to_thread(self._start, account_id, name)):
+            await self._tidy(account_id, name)
+            raise TranscriptFailed(f"Transcribe refuses: {refusal}")
         state, reason = await asyncio.to_thread(self._look, name)
         while state not in ("COMPLETED", "FAILED"):
             await asyncio.sleep(self.poll_seconds)
@@ -58,9 +62,21 @@ class Transcribe:
                 raise TranscriptFailed(f"Transcribe: {reason}")
             return _read(await asyncio.to_thread(_fetched, bucket, account_id, name + ANSWER))
         finally:
-            await asyncio.to_thread(self._tidy, bucket, account_id, name)
+            await self._tidy(account_id, name)
 
-    def _start(self, account_id: str, name: str) -> None:
+    async def forget(self, *, account_id: str, name: str) -> None:
+        """See `Transcriber`."""
+        await asyncio.to_thread(self._forget, account_id, name)
+
+    async def _tidy(self, account_id: str, name: str) -> None:
+        """Leave nothing there, for the next attempt to begin anew; what is left costs no transcript."""
+        try:
+            await self.forget(account_id=account_id, name=name)
+        except TranscriptFailed as exc:
+            log.warning("transcribe not tidied", recording=name, error=exc.message)
+
+    def _start(self, account_id: str, name: str) -> str:
+        """Have it begin; why it does not, "" where it does."""
         bucket = Bucket(self.bucket)
         language = {"LanguageCode": self.language} if self.language else {"IdentifyLanguage": True}
         with _told() as refused:
@@ -72,8 +88,7 @@ class Transcribe:
                 OutputKey=bucket.path(account_id, name + ANSWER),
                 **language,
             )
-        if refused and refused != [KNOWN]:
-            raise TranscriptFailed(f"Transcribe refuses: {refused[0]}")
+        return "" if refused in ([], [KNOWN]) else refused[0]
 
     def _look(self, name: str) -> tuple[str, str]:
         """Its state, and why it failed."""
@@ -84,17 +99,17 @@ class Transcribe:
             raise TranscriptFailed(f"Transcribe refuses: {refused[0]}")
         return str(job["TranscriptionJobStatus"]), str(job.get("FailureReason", "failed"))
 
-    def _tidy(self, bucket: Bucket, account_id: str, name: str) -> None:
-        """Leave nothing there; the next attempt begins anew."""
-        with _told() as refused:
-            self._client().delete_transcription_job(TranscriptionJobName=name)
+    def _forget(self, account_id: str, name: str) -> None:
+        bucket = Bucket(self.bucket)
         try:
-            for suffix in (SOUND, ANSWER):
+            for suffix in (SOUND, ANSWER):  # first, whatever becomes of the job
                 bucket.delete(account_id, name + suffix)
         except Refusal as exc:
-            refused.append(str(exc))
-        if refused:  # what is left there is told, and costs no transcript
-            log.warning("transcribe not tidied", recording=name, error=refused[0])
+            raise TranscriptFailed(f"Transcribe: {exc}") from exc
+        with _told() as refused:
+            self._client().delete_transcription_job(TranscriptionJobName=name)
+        if refused and refused[0] not in NO_JOB:
+            raise TranscriptFailed(f"Transcribe refuses: {refused[0]}")
 
     def _client(self) -> Any:
         import boto3
@@ -110,6 +125,16 @@ class Transcribe:
                 retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
             ),
         )
+
+
+async def _whole(work: Coroutine[Any, Any, T]) -> T:
+    """What the work comes to, which goes on in its thread when nobody waits for it: nothing is put there afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _fetched(bucket: Bucket, account_id: str, key: str) -> bytes:

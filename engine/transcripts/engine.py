@@ -8,6 +8,7 @@ from engine.errors import TranscriptFailed
 
 MOST_LETTERS = 1_000_000  # of a text: a day's talk is less
 MOST_SEGMENTS = 100_000
+LARGEST = 2**63 - 1  # of a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,13 @@ class Transcriber(Protocol):
     """An engine."""
 
     async def transcribe(self, file: Path, *, account_id: str, name: str) -> Transcript:
-        """What is said in that recording of that account. Raises `TranscriptFailed`, whatever goes wrong."""
+        """What is said in that recording of that account. Raises `TranscriptFailed`, whatever goes wrong.
+
+        After that it may keep what it has of the recording, for another attempt, until it is to `forget` it.
+        """
+
+    async def forget(self, *, account_id: str, name: str) -> None:
+        """Leave nothing of that recording anywhere but here. Raises `TranscriptFailed`."""
 
 
 def checked(found: Any) -> Transcript:
@@ -41,12 +48,19 @@ def checked(found: Any) -> Transcript:
     return Transcript(_clean(text), [_plain(each) for each in segments])
 
 
+def _is_kept(value: Any) -> bool:
+    """Whether that is a text, or a number that JSON and Postgres have a place for."""
+    if isinstance(value, int):
+        return abs(value) <= LARGEST
+    return value is None or isinstance(value, str | float)
+
+
 def _plain(segment: dict[str, Any]) -> dict[str, Any]:
     """What Postgres can keep of it: texts and numbers, not deep in one another."""
     return {
         _clean(name): _clean(value) if isinstance(value, str) else value
         for name, value in segment.items()
-        if value is None or isinstance(value, str | int | float)
+        if _is_kept(value)
     }
 
 

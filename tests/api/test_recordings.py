@@ -14,6 +14,7 @@ from engine.api.door import Door
 from engine.api.links import Links
 from engine.api.lockout import Lockout
 from engine.api.recordings import Library
+from engine.core import events as e
 from engine.media.tapes import Tapes
 from engine.storage.place import Place
 from engine.storage.s3 import Bucket
@@ -223,7 +224,7 @@ async def test_a_link_to_what_is_deleted_or_whose_account_is_disabled_leads_nowh
     account = accounts.accounts.pop("account_1")
     assert (await got(client, link, NOBODY))[0] == 403
     accounts.accounts["account_1"] = account
-    await store.recordings.delete(NAME)
+    await store.recordings.delete(NAME, uploaded=False)
     assert (await got(client, link, NOBODY))[0] == 404
     await execute(database_url, "DELETE FROM recordings")
     assert (await got(client, link, NOBODY))[0] == 404
@@ -331,6 +332,38 @@ async def test_where_there_never_will_be_a_transcript_that_is_said(client: Clien
     await finished(store, tapes)
     status, found = await said(client)
     assert (status, found["error"]["message"]) == (404, "no transcript was asked for with this request")
+
+
+async def test_a_call_is_not_written_down_before_all_of_it_is(
+    client: Client, store: Store, tapes: Tapes, database_url: str
+) -> None:
+    """Of two recordings the first is written down: the call may be on, or the second's file not looked at."""
+    call = talking(transcript=True)
+    call.note(e.RecordingAsked(at=call.now + 1, what="stop"))
+    call.note(e.RecordingAsked(at=call.now + 1, what="start"))
+    await written(store, call)
+    await store.recordings.settle(NAME, state="finished", reason="", seconds=1.5, size=24044)
+    (row,) = await store.recordings.claim_transcripts(5, seconds=60)
+    await store.recordings.finish_transcript(NAME, row["attempts"], "hello", None)
+    for _ in range(2):
+        _, found = await said(client)
+        assert (found["state"], found["text"]) == ("queued", "hello")
+        await written(store, over(call))
+    second = NAME.removesuffix("1") + "2"
+    await store.recordings.settle(second, state="failed", reason="no_file", seconds=None, size=None)
+    _, found = await said(client)
+    assert [found["state"], *(each["state"] for each in found["recordings"])] == ["failed", "done", "failed"]
+
+
+async def test_what_was_deleted_says_so(client: Client, store: Store, tapes: Tapes) -> None:
+    await finished(store, tapes, transcript=True)
+    await store.recordings.delete(NAME, uploaded=False)
+    status, found = await said(client)
+    assert (status, found["state"], found["reason"]) == (200, "failed", "deleted")
+    assert [(each["state"], each["reason"], each["text"]) for each in found["recordings"]] == [
+        ("failed", "deleted", "")
+    ]
+    assert (await said(client, headers=OTHER))[0] == 404
 
 
 async def test_a_call_nobody_answered_has_none(client: Client, store: Store, database_url: str) -> None:

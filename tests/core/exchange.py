@@ -65,6 +65,7 @@ class Life:
         self.taps: set[tuple[str, int]] = set()  # copies that are recorded, or are to be
         self.tapped: set[tuple[str, int]] = set()
         self.recorded: set[tuple[str, int]] = set()  # they have a file of their name
+        self.paused: set[tuple[str, int]] = set()
         self.steadily = True  # nobody has asked for anything about the recording
         self._save()
 
@@ -90,6 +91,7 @@ class Life:
                     leg for leg in self.muted & self.channels.keys() if f"unmute:{leg}" not in self.call.deadlines
                 }
                 assert not unheard, "bridged, but one can not be heard"
+                self._nobody_is_recorded_unasked()
                 self._nobody_is_forgotten()
         else:
             raise AssertionError("the call does not end")
@@ -194,6 +196,16 @@ class Life:
             rings = any(not leg.over for leg in call.hunted("third"))
             assert rings or "pause:third" in call.deadlines or "third" in call.seeking, "nobody is rung"
         assert under_way(call) or not call.seeking, "nobody is waited for when it is over"
+
+    def _nobody_is_recorded_unasked(self) -> None:
+        """What is said to be paused is, or is about to be, and what is not, is not."""
+        told_soon = ("recording_pause:", "recording_broke:")
+        if any(name.startswith(told_soon) for name in self.call.deadlines):
+            return
+        for each in self.call.recordings:
+            tap = (each.leg, each.number)
+            if each.on and tap in self.recorded and tap in self.taps:
+                assert each.paused == (tap in self.paused), f"{each.name}: paused, or not, and not told so"
 
     def _event(self) -> None:
         """The call hears of something: mostly in order, sometimes early, sometimes twice."""
@@ -351,6 +363,8 @@ class Life:
                 else:
                     self.recorded.add((leg, number))
                     self._tell(e.RecordingBegan(leg=leg, recording=number, at=self.now))
+            case c.PauseRecording() | c.ResumeRecording():
+                self._pause(command)
             case c.StopTap(leg=leg, recording=number):
                 self._end_tap((leg, number))
             case c.Mute(leg=leg):
@@ -377,6 +391,17 @@ class Life:
                 self.sounds.get(leg, set()).discard(f"playback {playback}")
             case c.Hangup(leg=leg):
                 self._end(leg, 16, None)
+
+    def _pause(self, command: c.PauseRecording | c.ResumeRecording) -> None:
+        tap = (command.leg, command.recording)
+        if tap not in self.recorded:
+            self._note(e.Refused(at=self.now, command=command, status=404))
+        elif self.random.random() < 0.3:
+            self._note(e.Refused(at=self.now, command=command, status=500))
+        elif isinstance(command, c.PauseRecording):
+            self.paused.add(tap)
+        else:
+            self.paused.discard(tap)
 
     # -- how it is told --------------------------------------------------------------------
 

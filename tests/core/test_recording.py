@@ -132,14 +132,14 @@ def test_what_can_not_be_done_is_said_and_not_done(what: Literal["start", "stop"
         assert recorded("", *B_ANSWERS).can_record(asked) == "this call is not recorded"
 
 
-@pytest.mark.parametrize("status", [500, 404, 400])
+@pytest.mark.parametrize("status", [500, 404, 400, 507])
 @pytest.mark.parametrize("which", [c.Tap, c.Record])
 def test_refused_it_has_failed_and_is_not_tried_for_ever(which: type[c.RecorderCommand], status: int) -> None:
     call = recorded("both", *B_ANSWERS)
     more: dict[str, Any] = {"both": True} if which is c.Tap else ACCOUNT
     command = which(leg="b1", recording=1, **more)
     assert call.note(e.Refused(at=110.01, command=command, status=status)) == [c.StopTap(leg="b1", recording=1)]
-    assert (call.recordings[0].failed, call.recordings[0].on) == ("refused", False)
+    assert (call.recordings[0].failed, call.recordings[0].on) == ("disk_full" if status == 507 else "refused", False)
     assert call.note(e.Pressed(leg="b1", at=111.0, digit="5")) == []
     assert not call.releasing, "the talk goes on"
 
@@ -151,13 +151,121 @@ def test_what_asterisk_could_not_write_has_failed_with_its_reason() -> None:
     assert len(call.recordings) == 1
 
 
-def test_a_customer_that_goes_on_talking_on_another_leg_is_recorded_on() -> None:
-    """As a transfer leaves it: the recorded leg is gone, another of that side talks."""
+@pytest.mark.parametrize("before", [(), (e.RecordingEnded,), (e.TapEnded,), (e.RecordingEnded, e.TapEnded)])
+def test_a_customer_that_goes_on_talking_on_another_leg_is_recorded_on(before: tuple[Any, ...]) -> None:
+    """As a transfer leaves it: the recorded leg is gone, another of that side talks.
+
+    Asterisk may tell of the recording's end, of the copy's, of the leg's in any order.
+    """
+    call = moved()
+    for kind in before:
+        assert call.note(told(kind, 119.9)) == []
+    assert call.note(e.Ended(leg="b1", at=120.0, cause=16)) == [SAVE, c.Tap(leg="b2", recording=2, both=True)]
+    assert [(each.name, each.asked_at) for each in call.recordings] == [("b1.r1", 110), ("b2.r2", 120.0)]
+    first = call.recordings[0]
+    assert (first.ended_at, first.failed) == (119.9 if before else 120.0, "")
+    assert not [name for name in call.deadlines if name.startswith("recording")]
+
+
+def moved() -> Call:
+    """A call that is recorded, whose customer has another leg, too."""
     call = begun()
     call.legs["b2"] = replace(call.legs["b1"], name="b2")
     call.flow = Silent()
+    return call
+
+
+def test_what_is_paused_stays_so_on_the_next_leg_until_it_is_resumed() -> None:
+    call = moved()
+    call.note(e.RecordingAsked(at=112.0, what="pause"))
     call.note(e.Ended(leg="b1", at=120.0, cause=16))
-    assert [(each.name, each.asked_at) for each in call.recordings] == [("b1.r1", 110), ("b2.r2", 120.0)]
+    pause = c.PauseRecording(leg="b2", recording=2, **ACCOUNT)
+    assert call.note(told(e.RecordingBegan, 120.1, leg="b2", number=2)) == [pause]
+    call.note(e.RecordingAsked(at=121.0, what="stop"))
+    call.note(e.RecordingAsked(at=122.0, what="start"))
+    assert [each.paused for each in call.recordings] == [True, False, False]
+
+
+# -- Asterisk goes its own way -------------------------------------------------------------------
+
+
+def wait(call: Call, name: str, at: float) -> list[c.Command]:
+    """What follows when that deadline has come."""
+    assert call.deadlines[name] == pytest.approx(at)
+    return call.note(e.DeadlinePassed(at=at, name=name))
+
+
+def test_one_that_broke_off_by_itself_has_failed_and_is_begun_again_a_few_times() -> None:
+    """Asterisk says `RecordingFinished` even where its disk is full."""
+    call = begun()
+    for number, at in ((1, 112.0), (2, 122.0), (3, 132.0)):
+        call.note(told(e.RecordingBegan, at - 1, number=number))
+        assert call.note(told(e.RecordingEnded, at, number=number)) == []
+        call.note(told(e.TapEnded, at + 0.01, number=number))
+        orders = wait(call, f"recording_broke:{number}", at + 1)
+        broken = call.recordings[number - 1]
+        assert (broken.failed, broken.ended_at) == ("broke_off", at)
+        stop = c.StopTap(leg="b1", recording=number)
+        next_one = [SAVE, c.Tap(leg="b1", recording=number + 1, both=True)]
+        assert orders == [stop, *(next_one if number < 3 else [])]
+    assert len(call.recordings) == 3
+    assert not call.releasing, "the talk goes on"
+
+
+def test_one_that_was_paused_and_broke_off_begins_again_paused() -> None:
+    call = begun()
+    call.note(e.RecordingAsked(at=112.0, what="pause"))
+    call.note(told(e.RecordingEnded, 113.0))
+    wait(call, "recording_broke:1", 114.0)
+    pause = c.PauseRecording(leg="b1", recording=2, **ACCOUNT)
+    assert call.note(told(e.RecordingBegan, 114.1, number=2)) == [pause]
+
+
+@pytest.mark.parametrize(("what", "why"), [("pause", "not_paused"), ("resume", "not_resumed")])
+@pytest.mark.parametrize("status", [500, 0, 409])
+def test_what_asterisk_does_not_pause_is_told_again_and_then_ends(
+    what: Literal["pause", "resume"], why: str, status: int
+) -> None:
+    call = begun()
+    if what == "resume":
+        call.note(e.RecordingAsked(at=111.0, what="pause"))
+    (order,) = call.note(e.RecordingAsked(at=112.0, what=what))
+    at = 112.0
+    for _ in range(3):
+        assert call.note(e.Refused(at=at, command=order, status=status)) == []
+        at += 0.25
+        assert wait(call, "recording_pause:1", at) == [order]
+    call.note(e.Refused(at=at, command=order, status=status))
+    orders = wait(call, "recording_pause:1", at + 0.25)
+    assert orders[0] == c.StopTap(leg="b1", recording=1)
+    assert (call.recordings[0].failed, call.recordings[0].on) == (why, False)
+    # Who wanted to be heard again is, in the next one; who did not want to be is not.
+    assert orders[1:] == ([SAVE, c.Tap(leg="b1", recording=2, both=True)] if what == "resume" else [])
+
+
+def test_a_refusal_of_what_is_not_asked_for_any_more_is_nothing() -> None:
+    call = begun()
+    (pause,) = call.note(e.RecordingAsked(at=112.0, what="pause"))
+    call.note(e.RecordingAsked(at=112.1, what="resume"))
+    assert call.note(e.Refused(at=112.2, command=pause, status=500)) == []
+    assert not [name for name in call.deadlines if name.startswith("recording")]
+
+
+def test_where_there_is_nothing_to_pause_it_broke_off() -> None:
+    call = begun()
+    (pause,) = call.note(e.RecordingAsked(at=112.0, what="pause"))
+    call.note(e.Refused(at=112.1, command=pause, status=404))
+    assert wait(call, "recording_broke:1", 113.1)[0] == c.StopTap(leg="b1", recording=1)
+
+
+def test_paused_while_an_engine_died_it_is_paused_though_its_beginning_was_never_told() -> None:
+    """Asterisk records, the engine has heard neither of the copy nor of the recording, and is asked to pause."""
+    call = recorded("both", *B_ANSWERS)
+    (pause,) = call.note(e.RecordingAsked(at=110.5, what="pause"))
+    assert call.note(e.Refused(at=110.6, command=pause, status=404)) == []
+    call, orders = again(call, "b1.r1")
+    assert orders == [c.Record(leg="b1", recording=1, **ACCOUNT)]
+    assert call.note(e.Refused(at=130.1, command=orders[0], status=409)) == [pause]
 
 
 class Silent:
@@ -204,15 +312,18 @@ def test_a_copy_that_nobody_had_recorded_yet_is_recorded_now_and_not_twice() -> 
     assert orders == [c.Record(leg="b1", recording=1, **ACCOUNT)]
     # Asterisk: "409: A recording with the same name is currently in progress", "422: … already exists on the system"
     for status in (409, 422):
-        assert call.note(e.Refused(at=130.1, command=orders[0], status=status)) == []
+        # It went on as it was told last, and may be told anew.
+        resume = c.ResumeRecording(leg="b1", recording=1, **ACCOUNT)
+        assert call.note(e.Refused(at=130.1, command=orders[0], status=status)) == [resume]
+        assert call.note(e.Refused(at=130.1, command=resume, status=404)) == []
         assert (call.recordings[0].failed, call.recordings[0].on) == ("", True)
 
 
 def test_a_copy_that_is_gone_or_never_was_is_followed_by_the_next() -> None:
-    for lost in (recorded("both", *B_ANSWERS), begun()):
+    for lost, why in ((recorded("both", *B_ANSWERS), ""), (begun(), "broke_off")):
         call, orders = again(lost)
         assert orders == [c.Tap(leg="b1", recording=2, both=True)]
-        assert [each.on for each in call.recordings] == [False, True]
+        assert [(each.on, each.failed) for each in call.recordings] == [(False, why), (True, "")]
 
 
 def test_one_that_begins_as_the_call_is_taken_back_waits_for_its_copy() -> None:

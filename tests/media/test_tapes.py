@@ -1,8 +1,11 @@
 """Files of recordings: measured, whole again after a crash, deleted."""
 
+import errno
+import os
 import struct
 import wave
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +48,27 @@ def test_a_header_that_asterisk_could_not_finish_is_put_right(tapes: Tapes, head
     with wave.open(str(file)) as sound:
         assert (sound.getnframes(), sound.getframerate()) == (12000, 8000)
     assert struct.unpack("<I", file.read_bytes()[4:8]) == (24036,)
+
+
+def test_one_that_can_not_be_repaired_is_as_long_all_the_same_and_says_so(
+    tapes: Tapes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = taped(tapes, header=0)
+    before = file.read_bytes()
+    opened = Path.open
+
+    def read_only(path: Path, mode: str = "r", **more: Any) -> Any:
+        """As a file on a mount that may be read only."""
+        if "+" in mode:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, mode, **more)
+
+    monkeypatch.setattr(Path, "open", read_only)
+    measured = tapes.measure("account_1", NAME)
+    assert (measured.seconds, measured.size) == (1.5, 24044)
+    assert "Read-only file system" in measured.unrepaired
+    monkeypatch.undo()
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"\0" * 4000, b"RIFF\0\0\0\0WAVEfmt " + b"\0" * 28])

@@ -1,5 +1,7 @@
 """Recordings on a real Postgres, once they have ended: what their files show, the bucket, and their last day."""
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -129,7 +131,7 @@ async def test_a_recording_is_kept_with_its_call_and_shown_as_it_is(rig: Rig) ->
     assert await rig.store.recordings.unsettled(10) == [], "it is on"
 
 
-async def test_it_is_finished_once_asterisk_has_it_no_more_and_as_long_as_its_file(rig: Rig) -> None:
+async def test_it_is_finished_once_asterisk_has_it_no_more_and_as_long_as_its_file(rig: Rig, database_url: str) -> None:
     await written(rig.store, over(talking()))
     rig.ari.recordings.live.add(f"account_1/{NAME}")
     taped(rig.work.tapes, seconds=6.48)
@@ -137,6 +139,9 @@ async def test_it_is_finished_once_asterisk_has_it_no_more_and_as_long_as_its_fi
     assert (await rig.row())["state"] == "recording", "Asterisk still writes it"
     assert rig.ari.recordings.hung_up == [NAME], "which it should not: its leg is gone for long"
     rig.ari.recordings.live.clear()
+    await rig.work.settle()
+    assert (await rig.row())["state"] == "recording", "it is looked at again in a second"
+    await execute(database_url, "UPDATE recordings SET due_at = now()")
     await rig.work.settle()
     found = await rig.row()
     assert (found["state"], found["seconds"], found["bytes"], found["reason"]) == ("finished", 6.48, 103724, "")
@@ -234,7 +239,7 @@ async def test_what_is_finished_is_put_into_the_bucket(rig: Rig, bucket: Bucket,
     await rig.work.upload()
     assert kept_in(s3_url) == [(f"recordings/account_1/{NAME}.wav", content)]
     found = await rig.row()
-    assert (found["uploaded_at"] is not None, found["upload_tries"]) == (True, 1)
+    assert (found["uploaded_at"] is not None, found["tries"]) == (True, 0)
     assert (file.exists(), found["removed_at"] is None) == (keep_local, keep_local)
 
 
@@ -255,15 +260,62 @@ async def test_a_bucket_that_is_away_is_tried_again(rig: Rig, bucket: Bucket, s3
     await finished(rig)
     await rig.work.upload()
     found = await rig.row()
-    assert (found["uploaded_at"], found["upload_tries"]) == (None, 1)
-    assert "does not answer" in found["upload_error"]
+    assert (found["uploaded_at"], found["tries"]) == (None, 1)
+    assert "does not answer" in found["error"]
     assert found["state"] == "finished"
     rig.work.bucket = bucket
     await rig.work.upload()
     assert kept_in(s3_url) == [], "not yet"
-    await execute(database_url, "UPDATE recordings SET upload_due_at = now()")
+    await execute(database_url, "UPDATE recordings SET due_at = now()")
     await rig.work.upload()
     assert [name for name, _ in kept_in(s3_url)] == [f"recordings/account_1/{NAME}.wav"]
+
+
+async def many(rig: Rig, count: int) -> list[str]:
+    """So many recordings that have ended, the first ones first."""
+    ids = [f"{place:010x}" for place in range(count)]
+    for call_id in ids:
+        await written(rig.store, over(talking(call_id=call_id)))
+    return [f"n1-{call_id}.b1.r1" for call_id in ids]
+
+
+@pytest.mark.parametrize("wrong", ["a file", "an account", "Asterisk"])
+async def test_those_that_can_not_be_settled_hold_up_no_other(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, database_url: str, wrong: str
+) -> None:
+    monkeypatch.setattr("engine.services.recordings.AT_ONCE", 3)
+    *bad, good = await many(rig, 4)
+    match wrong:
+        case "a file":
+            for name in bad:
+                rig.work.tapes.file("account_1", name).mkdir(parents=True)
+        case "an account":
+            await execute(database_url, f"UPDATE recordings SET account_id = '../x' WHERE name <> '{good}'")
+        case _:
+            rig.ari.recordings.live.update(f"account_1/{name}" for name in bad)
+            rig.ari.recordings.status = 500
+    await execute(database_url, f"UPDATE recordings SET asked_at = now() WHERE name = '{good}'")
+    for _ in range(2):
+        await rig.work.settle()
+    assert (await rig.row(good))["reason"] == "no_file"
+    rows = [await rig.row(name) for name in bad]
+    assert {(row["settled_at"], row["tries"] > 0, bool(row["error"])) for row in rows} == {(None, True, True)}
+
+
+async def test_those_that_can_not_be_deleted_hold_up_no_other(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setattr("engine.services.recordings.AT_ONCE", 3)
+    *bad, good = await many(rig, 4)
+    for _ in range(2):
+        await rig.work.settle()
+    await execute(database_url, "UPDATE recordings SET settled_at = now() - interval '31 days'")
+    # They are in a bucket that the settings do not name any more.
+    await execute(database_url, f"UPDATE recordings SET uploaded_at = now() WHERE name <> '{good}'")
+    rig.work.days = 30
+    await rig.work.expire()
+    assert (await rig.row(good))["state"] == "deleted"
+    assert {(await rig.row(name))["state"] for name in bad} == {"failed"}
 
 
 # -- the last day ------------------------------------------------------------------------------
@@ -285,6 +337,40 @@ async def test_what_is_old_is_deleted_here_and_in_the_bucket(
     await rig.work.expire()
 
 
+@pytest.mark.parametrize("when", ["as it is being deleted", "after it was deleted"])
+async def test_one_that_is_uploaded_and_deleted_at_once_is_nowhere(
+    rig: Rig, bucket: Bucket, s3_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    rig.work.bucket, rig.work.days = bucket, 30
+    file = await finished(rig)
+    await execute(database_url, "UPDATE recordings SET settled_at = now() - interval '31 days'")
+    (row,) = await rig.store.recordings.to_upload(1)
+    content = file.read_bytes()
+
+    async def upload() -> None:
+        file.write_bytes(content)  # it was open when it was deleted
+        await rig.work._upload(row)
+        file.unlink()
+
+    remove = rig.work._remove_file
+
+    async def crossed(row: dict[str, Any]) -> None:
+        await remove(row)
+        monkeypatch.setattr(Recordings, "_remove_file", lambda _, row: remove(row))
+        await upload()
+
+    if when == "as it is being deleted":
+        monkeypatch.setattr(Recordings, "_remove_file", lambda _, row: crossed(row))
+        await rig.work.expire()
+    else:
+        await rig.work.expire()
+        await upload()
+        await rig.work.expire()
+    assert kept_in(s3_url) == []
+    found = await rig.row()
+    assert (found["state"], found["uploaded_at"]) == ("deleted", None)
+
+
 async def test_kept_for_ever_nothing_is_deleted(rig: Rig, database_url: str) -> None:
     file = await finished(rig)
     await execute(database_url, "UPDATE recordings SET settled_at = now() - interval '9999 days'")
@@ -292,15 +378,34 @@ async def test_kept_for_ever_nothing_is_deleted(rig: Rig, database_url: str) -> 
     assert file.exists()
 
 
-async def test_a_file_we_may_not_delete_is_asterisks_to_delete(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("why", [errno.EACCES, errno.EPERM, errno.EROFS])
+async def test_a_file_we_may_not_delete_is_asterisks_to_delete(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, why: int
+) -> None:
+    """`EROFS`: the folder is mounted to be read only."""
     row = {"account_id": "account_1", "name": NAME, "uploaded_at": None}
 
-    def refuse(*_: Any) -> None:
-        raise PermissionError
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(why, os.strerror(why))
 
-    monkeypatch.setattr(type(rig.work.tapes), "remove", refuse)
-    assert await rig.work._remove_file(row)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    await rig.work._remove_file(row)
     assert rig.ari.recordings.deleted == [f"account_1/{NAME}"]
+
+
+async def test_a_file_that_can_not_be_repaired_is_settled_all_the_same(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await written(rig.store, over(talking()))
+    taped(rig.work.tapes, header=0)
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("engine.media.tapes._repair", refuse)
+    await rig.work.settle()
+    found = await rig.row()
+    assert (found["state"], found["seconds"], found["reason"]) == ("finished", 1.5, "")
 
 
 async def test_without_postgres_a_round_is_left_out(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,14 @@ from engine.errors import TranscriptFailed
 from engine.media.tapes import Tapes
 from engine.services.transcripts import Transcripts
 from engine.store.postgres import Store
-from engine.transcripts.engine import Transcript
+from engine.transcripts.engine import Transcriber, Transcript
 from tests.services.test_recordings import NAME, Rig, finished, rig
-from tests.storage.conftest import credentials
+from tests.storage.conftest import credentials, s3_url
 from tests.store.conftest import database_url, execute, store
+from tests.transcripts.test_amazon import engine as amazon
+from tests.transcripts.test_amazon import jobs, left
 
-__all__ = ["credentials", "database_url", "rig", "store"]
+__all__ = ["credentials", "database_url", "rig", "s3_url", "store"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -29,6 +31,8 @@ class Answers:
 
     left: list[Transcript | Exception]
     asked: list[Path] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    keeps: bool = False  # it can not be made to forget
 
     async def transcribe(self, file: Path, *, account_id: str, name: str) -> Transcript:
         self.asked.append(file)
@@ -36,6 +40,11 @@ class Answers:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    async def forget(self, *, account_id: str, name: str) -> None:
+        if self.keeps:
+            raise TranscriptFailed("Transcribe refuses: AccessDenied")
+        self.forgotten.append(f"{account_id}/{name}")
 
 
 async def settled(rig: Rig, *, seconds: float = 10) -> dict[str, Any]:
@@ -58,7 +67,7 @@ async def tasks() -> AsyncIterator[list[asyncio.Task[None]]]:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-def written_down(rig: Rig, engine: Answers, **more: Any) -> Transcripts:
+def written_down(rig: Rig, engine: Transcriber, **more: Any) -> Transcripts:
     """The service with that engine."""
     given: dict[str, Any] = {"seconds": 5.0, "attempts": 3, "again_seconds": 0.0, **more}
     return Transcripts(store=rig.store, tapes=Tapes(rig.work.tapes.folder), transcriber=engine, **given)
@@ -87,6 +96,7 @@ async def test_what_fails_is_tried_again_and_then_says_why(
     found = await settled(rig)
     assert (found["state"], found["reason"], found["attempts"]) == ("failed", "out of memory", 3)
     assert len(engine.asked) == 3
+    assert engine.forgotten == [f"account_1/{NAME}"], "once, when it is given up"
 
 
 async def test_one_that_failed_once_may_come_right(
@@ -133,6 +143,32 @@ async def test_one_that_ends_every_engine_is_given_up(rig: Rig, database_url: st
     await work.attempt(row)
     found = await settled(rig)
     assert (found["state"], engine.asked) == ("failed", [])
+
+
+async def test_what_transcribe_was_given_is_in_no_bucket_when_it_is_given_up(rig: Rig, s3_url: str) -> None:
+    """It takes too long, again and again."""
+    await finished(rig, transcript=True)
+    work = written_down(rig, amazon(s3_url, seconds=1.0, poll_seconds=60.0), attempts=2)
+    for state in ("queued", "failed"):
+        (row,) = await work._claimed()
+        await work.attempt(row)
+        (found,) = await rig.store.recordings.transcripts_of("account_1", "57362de4f0")
+        assert (found["state"], found["reason"]) == (state, "Transcribe takes longer than 1 s")
+    assert left(s3_url) == []
+    assert jobs(s3_url).list_transcription_jobs()["TranscriptionJobSummaries"] == []
+
+
+async def test_what_an_engine_keeps_of_a_recording_is_deleted_with_it(rig: Rig, database_url: str) -> None:
+    await finished(rig, transcript=True)
+    await execute(database_url, "UPDATE recordings SET settled_at = now() - interval '31 days'")
+    engine = Answers([Transcript("x")], keeps=True)
+    rig.work.transcriber, rig.work.days = engine, 30
+    await rig.work.expire()
+    assert ((await rig.row())["state"], (await rig.row())["error"]) == ("finished", "Transcribe refuses: AccessDenied")
+    await execute(database_url, "UPDATE recordings SET due_at = now()")
+    engine.keeps = False
+    await rig.work.expire()
+    assert ((await rig.row())["state"], engine.forgotten) == ("deleted", [f"account_1/{NAME}"])
 
 
 async def test_nothing_is_written_down_where_nobody_asked(rig: Rig) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -16,6 +17,7 @@ from engine.core.account import Account, Route
 from engine.core.call import Call
 from engine.core.callback import Due
 from engine.core.flows import click2call
+from engine.disk import Disk
 from engine.errors import AsteriskAway, Draining, Stopped, StoreAway, TooLate
 from engine.gate import Gate
 from engine.services import audit
@@ -62,6 +64,7 @@ class Node:
     store: Store
     gate: Gate
     accounts: Accounts
+    disk: Disk
 
     async def tell(self, leg: str, kind: str, state: str = "Up", **more: Any) -> None:
         """Send an event of a leg (`<call>.a1`)."""
@@ -115,12 +118,22 @@ async def node(store: Store) -> AsyncIterator[Node]:
         ):
             accounts = Accounts(accounts={"account_1": ACCOUNT}, routes=(Route("91", ("PJSIP/{number}@carrier",)),))
             gate = Gate(accounts, store)
-            switch = Switch(ari, store, tasks, node="n1", gate=gate, limits=LIMITS, voice=Voice())
+            disk = Disk(Path("/"))
+            switch = Switch(
+                ari,
+                store,
+                tasks,
+                node="n1",
+                gate=gate,
+                limits=LIMITS,
+                voice=Voice(),
+                has_room=lambda: not disk.full,
+            )
             running = tasks.create_task(ari.run(owned=store.writer.lock.held, adopt=switch.adopt, note=switch.note))
             async with asyncio.timeout(3):
                 while not switch.ready:
                     await asyncio.sleep(0.01)
-            yield Node(asterisk, ari, switch, store, gate, accounts)
+            yield Node(asterisk, ari, switch, store, gate, accounts, disk)
             switch.close()
             running.cancel()
 

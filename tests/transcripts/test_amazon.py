@@ -1,5 +1,6 @@
 """Amazon Transcribe, driven against moto's server: the file goes there, the answer is fetched, nothing is left."""
 
+import asyncio
 import json
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from engine.errors import TranscriptFailed
 from engine.storage.place import Place
+from engine.storage.s3 import Bucket
 from engine.transcripts.amazon import Transcribe
 from engine.transcripts.engine import Transcript
 from tests.storage.conftest import credentials, s3_url
@@ -114,6 +116,43 @@ async def test_an_answer_that_is_not_there_or_not_readable_is_a_failure(s3_url: 
     with pytest.raises(TranscriptFailed, match="can not be read"):
         await engine(s3_url).transcribe(tape, account_id="account_1", name=NAME)
     assert jobs(s3_url).list_transcription_jobs()["TranscriptionJobSummaries"] == []
+
+
+async def test_what_transcribe_does_not_begin_is_left_in_no_bucket(s3_url: str, tape: Path) -> None:
+    with broken("denied") as (_, url), pytest.raises(TranscriptFailed, match="Transcribe refuses: "):
+        await engine(s3_url, endpoint_url=url).transcribe(tape, account_id="account_1", name=NAME)
+    assert left(s3_url) == []
+
+
+async def test_a_job_that_goes_on_is_kept_for_the_next_attempt_until_it_is_to_be_forgotten(
+    s3_url: str, tape: Path
+) -> None:
+    mine = engine(s3_url, seconds=1.0, poll_seconds=60.0)
+    with pytest.raises(TranscriptFailed, match="takes longer"):
+        await mine.transcribe(tape, account_id="account_1", name=NAME)
+    assert left(s3_url) == [f"{KEY}.wav"]
+    for _ in range(2):  # the second has nothing to forget
+        await mine.forget(account_id="account_1", name=NAME)
+        assert left(s3_url) == []
+    assert jobs(s3_url).list_transcription_jobs()["TranscriptionJobSummaries"] == []
+
+
+async def test_what_is_still_being_put_there_when_time_is_up_is_forgotten_too(
+    s3_url: str, tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Bucket.put
+
+    def slowly(*given: Any, **more: Any) -> None:
+        time.sleep(0.5)
+        put(*given, **more)
+
+    monkeypatch.setattr(Bucket, "put", slowly)
+    mine = engine(s3_url, seconds=0.1)
+    with pytest.raises(TranscriptFailed, match="takes longer"):
+        await mine.transcribe(tape, account_id="account_1", name=NAME)
+    await mine.forget(account_id="account_1", name=NAME)
+    await asyncio.sleep(1.0)
+    assert left(s3_url) == []
 
 
 async def test_a_service_that_refuses_is_down_or_hangs_is_a_failure(s3_url: str, tape: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 
 from engine.errors import TranscriptFailed
@@ -40,6 +41,14 @@ async def test_what_postgres_can_not_keep_is_left_out(tmp_path: Path) -> None:
     assert await transcript(code, tmp_path) == Transcript("ab?c", [{"text": ""}])
 
 
+@pytest.mark.parametrize("number", [2**64, -(2**64), 10**400])
+async def test_a_number_no_json_has_room_for_is_left_out(tmp_path: Path, number: int) -> None:
+    code = f"import json; print(json.dumps({{'text': 'x', 'segments': [{{'id': {number}, 'start': {2**63 - 1}}}]}}))"
+    found = await transcript(code, tmp_path)
+    assert found == Transcript("x", [{"start": 2**63 - 1}])
+    assert orjson.dumps(found.segments)  # as the store does
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -63,6 +72,24 @@ async def test_what_goes_wrong_is_said(tmp_path: Path, code: str, reason: str) -
     with pytest.raises(TranscriptFailed) as failed:
         await transcript(code, tmp_path)
     assert reason in failed.value.message
+
+
+async def test_the_last_words_of_a_program_that_fails_are_in_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "import sys; sys.stderr.write('x' * 100_000 + 'out of memory'); sys.exit(1)"
+    with pytest.raises(TranscriptFailed):
+        await transcript(code, tmp_path)
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "program failed" in line)
+    assert "x" * 487 + "out of memory" in line
+    assert "x" * 488 not in line
+    await transcript("import sys; sys.stderr.write('100 %'); print('{\"text\": \"\"}')", tmp_path)
+    assert "100 %" not in capsys.readouterr().out
+
+
+async def test_a_program_runs_at_a_lower_priority_than_calls(tmp_path: Path) -> None:
+    code = 'import os, time; time.sleep(0.3); print(\'{"text": "%d"}\' % os.getpriority(os.PRIO_PROCESS, 0))'
+    assert (await transcript(code, tmp_path)).text == "10"
 
 
 async def test_a_program_that_hangs_is_ended_and_so_is_what_it_started(tmp_path: Path) -> None:

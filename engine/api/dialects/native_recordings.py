@@ -74,11 +74,11 @@ def reply_sound(sound: Sound) -> Sound:
 
 
 def reply_transcript(said: Said) -> Body:
-    """Of the whole call, and of each of its recordings; `queued` while there is none."""
+    """Of the whole call, and of each of its recordings; `queued` while there is none, or more to come."""
     rows = said.transcripts
     return {
         "request_id": said.request_id,
-        "state": "failed" if said.reason else _state([row["state"] for row in rows]),
+        "state": "failed" if said.reason else _state([row["state"] for row in rows], more=said.more),
         "reason": said.reason or None,
         "text": "\n".join(row["text"] for row in rows if row["text"]),
         "recordings": [
@@ -96,9 +96,10 @@ def reply_transcript(said: Said) -> Body:
     }
 
 
-def _state(states: list[str]) -> str:
+def _state(states: list[str], *, more: bool) -> str:
     """Whatever is still to be done comes first; it is done where all are, or failed."""
-    return next((each for each in ("running", "queued", "failed") if each in states), "done" if states else "queued")
+    known = [*states, *(["queued"] if more or not states else [])]
+    return next((each for each in ("running", "queued", "failed") if each in known), "done")
 
 
 def _iso(at: float | None) -> str | None:

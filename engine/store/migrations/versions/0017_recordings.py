@@ -27,9 +27,9 @@ CREATE TABLE recordings (
     bytes bigint,
     settled_at timestamptz,                 -- since when that is known
     uploaded_at timestamptz,
-    upload_tries integer NOT NULL DEFAULT 0,
-    upload_due_at timestamptz NOT NULL DEFAULT 'epoch',
-    upload_error text NOT NULL DEFAULT '',
+    tries integer NOT NULL DEFAULT 0,       -- how often in vain, of what is to be done with it next: it is settled,
+    due_at timestamptz NOT NULL DEFAULT 'epoch',  -- uploaded, removed here, deleted; when again, and what went wrong
+    error text NOT NULL DEFAULT '',
     removed_at timestamptz                  -- since when there is no file on the node any more
 )
 """,
@@ -37,7 +37,7 @@ CREATE TABLE recordings (
     "CREATE INDEX recordings_call ON recordings (call_id)",
     "CREATE INDEX recordings_unsettled ON recordings (node) WHERE settled_at IS NULL",
     "CREATE INDEX recordings_here ON recordings (node, settled_at) WHERE removed_at IS NULL",
-    "CREATE INDEX recordings_kept ON recordings (node, settled_at) WHERE state <> 'deleted'",
+    "CREATE INDEX recordings_kept ON recordings (node, settled_at) WHERE state <> 'deleted' OR uploaded_at IS NOT NULL",
     """
 CREATE TABLE transcripts (
     name text PRIMARY KEY,                  -- of the recording
