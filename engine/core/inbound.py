@@ -121,7 +121,9 @@ def call(asked: CallRequest, arrival: Arrival, *, call_id: str) -> Call:
 
 
 def _first(own: Party, others: Party) -> Party:
-    """The caller's own agent first, if free, then those the number leads to."""
+    """The caller's own agent first, if free, then those the number leads to; where that is the same telephone, that."""
     (known,) = own.targets
+    if any(target.number == known.number and not target.agent_id for target in others.targets):
+        return others
     rest = tuple(target for target in others.targets if target.agent_id != known.agent_id)
     return replace(others, targets=(known, *rest), strategy="one_by_one")

@@ -8,7 +8,8 @@ from engine.core.account import Account, Agent, Route
 from engine.core.call import Call
 from engine.core.cdr import cdr
 from engine.core.connect import QUEUE_SECONDS
-from engine.core.inbound import ANONYMOUS, caller_of, digits, request
+from engine.core.inbound import ANONYMOUS, Arrival, caller_of, digits, request
+from engine.core.inbound import call as inbound_call
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.reconcile import reconcile
 from engine.core.refusal import InvalidRequest
@@ -16,6 +17,7 @@ from engine.core.request import CallRequest, Limits, Party, Target
 from tests.core.conftest import CALLER_ID, inbound_of, party_of
 
 LIMITS = Limits(ring_seconds=30, max_talk_seconds=7200)
+ARRIVAL = Arrival(channel="1700000000.7", at=100.0, dialled=CALLER_ID, caller="919910088888")
 ROUTES = (Route("91", ("PJSIP/{number}@carrier",)),)
 IVR = Ivr(
     ivr_id="survey",
@@ -32,7 +34,10 @@ ACCOUNT = Account(
     name="Demo shop",
     region="IN",
     extensions=("104",),
-    agents={name: Agent(agent_id=name, number=f"9199100{name}01") for name in ("201", "202", "205")},
+    agents={
+        **{name: Agent(agent_id=name, number=f"9199100{name}01") for name in ("201", "202", "205")},
+        "204": Agent(agent_id="204", number="104"),
+    },
     groups={"301": ("201", "202")},
     endpoints={"bot": "PJSIP/bot@carrier"},
     ivrs={"survey": IVR},
@@ -98,6 +103,7 @@ def test_a_dialled_number_is_its_digits_or_none(text: str, did: str) -> None:
         ("group:301", "gone", ["201", "202"]),
         ("extension:104", None, ["104"]),
         ("extension:104", "205", ["205", "104"]),
+        ("extension:104", "204", ["104"]),  # that telephone is rung, whatever its agent says
         ("endpoint:bot", None, ["bot"]),
         ("ivr:survey", None, []),
         ("ivr:survey", "205", ["205"]),
@@ -105,6 +111,29 @@ def test_a_dialled_number_is_its_digits_or_none(text: str, did: str) -> None:
 )
 def test_the_callers_own_agent_comes_first(to: str, sticky: str | None, reached: list[str]) -> None:
     assert agents(asked(to, sticky=sticky).agent) == reached
+
+
+def begun(to: str, *, sticky: str | None) -> tuple[Call, list[c.Command]]:
+    call = inbound_call(asked(to, sticky=sticky), ARRIVAL, call_id="57362de4f0")
+    return call, call.start(100.0)
+
+
+@pytest.mark.parametrize(("to", "endpoint"), [("extension:104", "PJSIP/104"), ("endpoint:bot", "PJSIP/bot@carrier")])
+def test_where_the_own_agent_is_busy_or_does_not_answer_the_one_the_number_leads_to_is_rung(
+    to: str, endpoint: str
+) -> None:
+    call, orders = begun(to, sticky="201")
+    assert orders[-1] == c.SeekAgent(side="agent", targets=(0, 1), every=False, since=100.0)
+    call.note(e.AgentsFree(at=100, side="agent", targets=(1,)))  # the own agent is busy
+    assert call.legs["a1"].endpoint == endpoint
+
+    call, _ = begun(to, sticky="201")
+    call.note(e.AgentsFree(at=100, side="agent", targets=(0,)))
+    call.note(e.Created(leg="a1", at=100.1))
+    orders = call.note(e.Ended(leg="a1", at=130, cause=19))
+    assert orders[-1] == c.SeekAgent(side="agent", targets=(1,), every=False, since=100.0)
+    call.note(e.AgentsFree(at=130, side="agent", targets=(1,)))
+    assert call.legs["a2"].endpoint == endpoint
 
 
 def test_agents_see_who_calls_or_the_number_called() -> None:
