@@ -74,7 +74,8 @@ def request(
 ) -> CallRequest:
     """The request that such a call is; `sticky` is the caller's own agent, `ivr` has its texts spoken.
 
-    Agents see who calls, or the number that was called. Raises `InvalidRequest` where it leads nowhere any more.
+    Telephones of our own see who calls, others the number that was called. Raises `InvalidRequest` where it leads
+    nowhere any more.
     """
     shown = did if caller == ANONYMOUS else caller
 

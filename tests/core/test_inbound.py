@@ -136,9 +136,30 @@ def test_where_the_own_agent_is_busy_or_does_not_answer_the_one_the_number_leads
     assert call.legs["a2"].endpoint == endpoint
 
 
-def test_agents_see_who_calls_or_the_number_called() -> None:
-    assert asked("agent:201").party("agent").caller_id == "919910088888"
-    assert asked("agent:201", caller=ANONYMOUS).party("agent").caller_id == CALLER_ID
+@pytest.mark.parametrize("caller", ["919910088888", "31337", "112"])
+@pytest.mark.parametrize(
+    ("to", "inside"), [("extension:104", True), ("agent:204", True), ("agent:201", False), ("endpoint:bot", False)]
+)
+def test_own_telephones_see_who_calls_and_a_trunk_the_number_called(to: str, inside: bool, caller: str) -> None:
+    call = inbound_call(asked(to, caller=caller), ARRIVAL, call_id="57362de4f0")
+    created = call.start(100.0)
+    if isinstance(created[-1], c.SeekAgent):
+        created = call.note(e.AgentsFree(at=100, side="agent", targets=(0,)))
+    (order,) = [order for order in created if isinstance(order, c.CreateLeg)]
+    assert order.caller_id == call.legs["a1"].caller_id == (caller if inside else CALLER_ID)
+
+
+def test_each_telephone_of_a_party_is_shown_its_own() -> None:
+    call, _ = begun("extension:104", sticky="201")
+    call.note(e.AgentsFree(at=100, side="agent", targets=(0,)))
+    call.note(e.Created(leg="a1", at=100.1))
+    call.note(e.Ended(leg="a1", at=130, cause=19))
+    call.note(e.AgentsFree(at=130, side="agent", targets=(1,)))
+    assert [call.legs[name].caller_id for name in ("a1", "a2")] == [CALLER_ID, "919910088888"]
+
+
+def test_nobody_who_hides_is_shown() -> None:
+    assert asked("extension:104", caller=ANONYMOUS).party("agent").caller_id == CALLER_ID
 
 
 def test_an_own_agent_keeps_nobody_waiting_in_front_of_an_ivr() -> None:

@@ -93,7 +93,7 @@ async def test_a_call_from_outside_from_its_arrival_to_its_cdr(node: Node) -> No
     subscribed = next(body for _, uri, body, _ in node.asterisk.requests if uri.endswith("/subscription"))
     assert subscribed == {"eventSource": f"channel:{CHANNEL}"}
     shown = next(body for _, uri, body, _ in node.asterisk.requests if uri == "channels/create")
-    assert shown["variables"]["CONNECTEDLINE(num)"] == "919910088888"
+    assert shown["variables"]["CONNECTEDLINE(num)"] == DID  # the agent is outside: it goes over a trunk
     added = next(body for _, uri, body, _ in node.asterisk.requests if uri.endswith("addChannel"))
     assert added["channel"] == [CHANNEL, f"n1-{call_id}.a1"]
     assert await node.store.live_kinds("account_1") == {"inbound": 1}
