@@ -289,4 +289,25 @@ def test_an_answer_that_asterisk_may_not_have_got_is_sent_again() -> None:
         for order in call.note(event)
     ]
     assert c.Answer(leg="b1") in taken
+    assert c.TakeIn(leg="b1", account_id="account_1", life_seconds=690) == taken[0]  # the engine may have died before
+
+
+def test_that_a_caller_may_stay_is_said_until_asterisk_has_heard_it() -> None:
+    call = inbound_of()
+    take_in = next(order for order in call.start(100.0) if isinstance(order, c.TakeIn))
+    assert call.note(e.Refused(at=100.1, command=take_in, status=0)) == []
+    assert call.deadline == pytest.approx(101.1)
+    (passed,) = call.due(101.2)
+    assert call.note(passed) == [take_in]
+    assert call.note(e.Refused(at=101.3, command=take_in, status=404)) == []  # gone: its end is on its way
+    assert call.deadlines == {}
+
+
+def test_a_caller_taken_back_during_a_transfer_may_stay_as_long() -> None:
+    call = inbound_of()
+    call.start(100.0)
+    for event in (e.Created(leg="a1", at=100.1), e.Answered(leg="a1", at=105), e.Answered(leg="b1", at=105.1)):
+        call.note(event)
+    call.note(e.TransferAsked(leg="a1", at=110, attended=False, party=party_of("104")))
+    assert kinds(call.note(e.TakenBack(at=111, members=frozenset({"b1"}))))[0] == "TakeIn"
     assert call.legs["b1"].dialed_at == 100.0
