@@ -50,7 +50,7 @@ def caller_of(account: Account, text: str) -> str:
     if not digits(text):
         return ANONYMOUS
     try:
-        return numbers.parse(text, account.region).digits
+        return numbers.of_caller(text, account.region).digits
     except InvalidRequest:
         return digits(text)
 
