@@ -69,6 +69,7 @@ class Logins:
         self._spawn = spawn
         self._voice = voice
         self._callers: dict[str, Caller] = {}
+        self.owners: dict[str, tuple[str, str]] = {}  # id and leg by Asterisk's id of the channel
         self._clock = AlarmClock(self._due)
         self._wrong: dict[tuple[str, str], deque[float]] = {}
 
@@ -91,6 +92,7 @@ class Logins:
         own = next((each.agent_id for each in account.agents.values() if each.number == arrival.endpoint), "")
         login = Login(to=to, agent_id=own, prompts=prompts)
         self._callers[login_id] = Caller(login=login, account=account, arrival=arrival)
+        self.owners[arrival.channel] = (login_id, LEG)
         self._carry_out(login_id, login.start(time.time()))
 
     def note(self, login_id: str, event: e.Event) -> None:
@@ -100,8 +102,17 @@ class Logins:
             return
         self._carry_out(login_id, caller.login.note(event))
         if caller.login.over:
-            self._callers.pop(login_id, None)
-            self._clock.set(login_id, None)
+            self._forget(login_id)
+
+    def close(self) -> None:
+        """Forget them: another engine owns this Asterisk, and hangs up on who is on the line."""
+        for login_id in list(self._callers):
+            self._forget(login_id)
+
+    def _forget(self, login_id: str) -> None:
+        caller = self._callers.pop(login_id)
+        self.owners.pop(caller.arrival.channel, None)
+        self._clock.set(login_id, None)
 
     def _carry_out(self, login_id: str, commands: list[Command]) -> None:
         caller = self._callers[login_id]

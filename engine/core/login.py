@@ -28,9 +28,11 @@ LONGEST = 64  # keys
 KEY_SECONDS = 6.0  # after the question, and from key to key
 LATE_SECONDS = 5.0  # how much later than its length Asterisk may tell that a prompt was played
 VISIT_SECONDS = 120.0
+END_SECONDS = 10.0  # so long its end is waited for: who hears of it no more forgets it then
 KEY = "key"
 SAID = "said"
 VISIT = "visit"
+END = "end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,19 +75,17 @@ class Login:
         """Take a fact in and answer with what to do."""
         match event:
             case e.Ended() | e.Missed():
-                self.over = True
-                self.deadlines.clear()
-                return []
+                return self._end()
             case e.Answered(at=at) if not self.asking and not self.plays:
                 return self._ask(at, "pin" if self.agent_id else "agent")
             case e.Pressed(at=at, digit=digit) if self.asking:
                 return self._pressed(at, digit)
-            case LoggedIn():
+            case LoggedIn() if not self.ending:
                 return self._told(event)
             case e.Played(at=at, playback=playback) if playback == self.plays:
                 return self._played(at)
-            case e.DeadlinePassed(at=at, name=name) if self.deadlines.pop(name, None) is not None:
-                return self._played(at) if name == SAID else self._entered(at) if name == KEY else self._hang_up()
+            case e.DeadlinePassed(name=name) if self.deadlines.pop(name, None) is not None:
+                return self._late(event)
             case _:
                 return []
 
@@ -97,6 +97,22 @@ class Login:
     def due(self, now: float) -> list[e.DeadlinePassed]:
         """The deadlines that have come."""
         return [e.DeadlinePassed(at=now, name=name) for name, at in self.deadlines.items() if at <= now]
+
+    def _late(self, passed: e.DeadlinePassed) -> list[c.Command]:
+        match passed.name:
+            case "said":
+                return self._played(passed.at)
+            case "key":
+                return self._entered(passed.at)
+            case "end":
+                return self._end()
+            case _:
+                return self._hang_up(passed.at)
+
+    def _end(self) -> list[c.Command]:
+        self.over = True
+        self.deadlines.clear()
+        return []
 
     def _ask(self, at: float, what: Literal["agent", "pin"], said: Said | None = None) -> list[c.Command]:
         self.asking, self.entered = what, ""
@@ -144,7 +160,7 @@ class Login:
     def _played(self, at: float) -> list[c.Command]:
         self.deadlines.pop(SAID, None)
         if self.ending:
-            return self._hang_up()
+            return self._hang_up(at)
         if self.asking:
             self.deadlines[KEY] = at + KEY_SECONDS
         return []
@@ -153,6 +169,7 @@ class Login:
         self.deadlines.pop(KEY, None)
         return [c.StopPlay(leg=LEG, playback=self.plays)] if self.deadlines.pop(SAID, None) else []
 
-    def _hang_up(self) -> list[c.Command]:
+    def _hang_up(self, at: float) -> list[c.Command]:
         self.asking, self.ending = "", True
+        self.deadlines = {END: at + END_SECONDS}
         return [c.Hangup(leg=LEG, cause=CAUSE_NORMAL)]

@@ -59,6 +59,16 @@ def test_silence_is_a_wrong_answer_and_nobody_stays_for_ever() -> None:
     (passed,) = asked.due(109.5)
     assert said(asked.note(passed)) == ["again"]
     assert asked.note(e.DeadlinePassed(at=220, name="visit")) == [c.Hangup(leg="b1", cause=16)]
+    assert asked.note(LoggedIn(at=221, how="done")) == []  # too late
+
+
+def test_one_whose_end_is_not_heard_is_over_some_time_after_it_was_hung_up_on() -> None:
+    asked = login(agent_id="201")
+    asked.note(e.DeadlinePassed(at=220, name="visit"))
+    assert not asked.over
+    (passed,) = asked.due(231.0)
+    assert asked.note(passed) == []
+    assert (asked.over, asked.deadline) == (True, None)
 
 
 def test_a_pin_is_in_no_text_of_what_is_logged() -> None:
