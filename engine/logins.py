@@ -87,7 +87,7 @@ class Logins:
             await self._ari.channels.hangup(channelId=arrival.channel)
             return
         own = next((each.agent_id for each in account.agents.values() if each.number == arrival.endpoint), "")
-        login = Login(to=to, agent_id=own, prompts=prompts)
+        login = Login(to=to, own=own, prompts=prompts)
         self._callers[login_id] = Caller(login=login, account=account, arrival=arrival)
         self.owners[arrival.channel] = (login_id, LEG)
         self._carry_out(login_id, login.start(time.time()))

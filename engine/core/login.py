@@ -13,11 +13,12 @@ from engine.core.causes import CAUSE_NORMAL
 from engine.core.ivr import Prompt
 
 LEG = "b1"
-Said = Literal["agent", "pin", "again", "in", "out", "refused", "away"]
+Said = Literal["agent", "pin", "again", "anew", "in", "out", "refused", "away"]
 TEXTS: Mapping[Said, str] = {
     "agent": "Please enter your agent number, then press hash.",
     "pin": "Please enter your PIN, then press hash.",
     "again": "This is not right. Please enter your PIN again, then press hash.",
+    "anew": "This is not right. Please enter your agent number again, then press hash.",
     "in": "You are logged in. Goodbye.",
     "out": "You are logged out. Goodbye.",
     "refused": "This is not right. Goodbye.",
@@ -53,13 +54,15 @@ class LoggedIn(e.Event):
 
 @dataclass(slots=True, kw_only=True)
 class Login:
-    """One such call. `agent_id` is whose extension calls, "" for anybody's."""
+    """One such call. `own` is the agent whose extension calls, "" for anybody's: only then the number is asked for."""
 
     to: bool
-    agent_id: str
+    own: str
     prompts: Mapping[Said, Prompt]
     asking: Literal["", "agent", "pin"] = ""
+    agent_id: str = ""
     entered: str = field(default="", repr=False)
+    ahead: str = field(default="", repr=False)  # keys that came while the PIN was being proven
     tries: int = 0
     plays: int = 0
     ending: bool = False
@@ -77,9 +80,12 @@ class Login:
             case e.Ended() | e.Missed():
                 return self._end()
             case e.Answered(at=at) if not self.asking and not self.plays:
-                return self._ask(at, "pin" if self.agent_id else "agent")
+                return self._begin(at)
             case e.Pressed(at=at, digit=digit) if self.asking:
                 return self._pressed(at, digit)
+            case e.Pressed(digit=digit) if self.plays and not self.ending:
+                self.ahead = (self.ahead + digit)[:LONGEST]
+                return []
             case LoggedIn() if not self.ending:
                 return self._told(event)
             case e.Played(at=at, playback=playback) if playback == self.plays:
@@ -114,6 +120,11 @@ class Login:
         self.deadlines.clear()
         return []
 
+    def _begin(self, at: float, said: Said | None = None) -> list[c.Command]:
+        """Ask for all that has to be entered: an agent number that was keyed may have been the mistake."""
+        self.agent_id = self.own
+        return self._ask(at, "pin" if self.own else "agent", said)
+
     def _ask(self, at: float, what: Literal["agent", "pin"], said: Said | None = None) -> list[c.Command]:
         self.asking, self.entered = what, ""
         return self._say(at, said or what)
@@ -140,7 +151,11 @@ class Login:
 
     def _told(self, answer: LoggedIn) -> list[c.Command]:
         if answer.how == "wrong":
-            return self._in_vain(answer.at)
+            ahead, self.ahead = self.ahead.lstrip("#"), ""  # one more # than is needed is no answer
+            again = self._in_vain(answer.at)
+            return again + [
+                order for digit in ahead for order in self.note(e.Pressed(leg=LEG, at=answer.at, digit=digit))
+            ]
         self.ending = True
         return self._say(answer.at, "away" if answer.how == "away" else "in" if self.to else "out")
 
@@ -149,7 +164,7 @@ class Login:
         if self.tries >= TRIES:
             self.asking, self.ending = "", True
             return self._say(at, "refused")
-        return self._ask(at, "pin", "again") if self.agent_id else self._ask(at, "agent")
+        return self._begin(at, "again" if self.own else "anew")
 
     def _say(self, at: float, said: Said) -> list[c.Command]:
         prompt = self.prompts[said]
