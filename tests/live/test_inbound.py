@@ -144,7 +144,8 @@ async def test_a_number_leads_to_whom_it_belongs_and_both_hear_each_other(
     seen = shown if number == EXTENSION else number  # no word of the caller's leaves over a trunk
     assert f"<sip:{seen}@" in first(wire.dialog("104" if number == EXTENSION else where), "INVITE").headers["from"]
     await asyncio.sleep(1.2)
-    assert [stretch.hz for stretch in tones(read(recordings(where, since=since - 1)[-1]), [TALK_HZ])] == [TALK_HZ]
+    # In one piece or, where our own telephone's process had to wait for its turn, in two.
+    assert {stretch.hz for stretch in tones(read(recordings(where, since=since - 1)[-1]), [TALK_HZ])} == {TALK_HZ}
     assert await nothing_left()
     assert await live(api) == 0
 
