@@ -8,6 +8,7 @@ import structlog
 
 from engine.ari import codec, orders
 from engine.ari.client import Ari
+from engine.ari.socket import Reply
 from engine.census import RINGS
 from engine.core import commands as c
 from engine.core import events as e
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 
 
 class Arrivals:
-    """Takes in what our dialplan sends us. `owners` knows who came in and is no call yet, or never will be one."""
+    """Takes in what our dialplan sends us."""
 
     def __init__(
         self,
@@ -55,7 +56,12 @@ class Arrivals:
         self._new_id = new_id
         self._spawn = lines.spawn
         self._held: dict[str, list[e.LegEvent]] = {}  # what happened before it was a call, by its id
-        self.owners: dict[str, tuple[str, str]] = {}  # id and leg by Asterisk's id of the channel
+        self._arriving: dict[str, tuple[str, str]] = {}  # id and leg by Asterisk's id of the channel
+
+    @property
+    def owners(self) -> dict[str, tuple[str, str]]:
+        """The id and the leg of who came in and is no call, by Asterisk's id of the channel."""
+        return self._arriving | self._logins.owners
 
     def __contains__(self, call_id: object) -> bool:
         return call_id in self._held or call_id in self._logins
@@ -65,7 +71,7 @@ class Arrivals:
         if arrival.channel in self.owners or arrival.channel in self._lines.came_in:
             return
         call_id = self._new_id()
-        self.owners[arrival.channel] = (call_id, CALLER)
+        self._arriving[arrival.channel] = (call_id, CALLER)
         self._held[call_id] = []
         self._spawn(self._take(wanted, arrival, call_id), "arrival")
 
@@ -84,31 +90,34 @@ class Arrivals:
         if call_id not in self._logins:
             return False
         self._logins.note(call_id, event)
-        if call_id not in self._logins:
-            self.owners = {channel: owner for channel, owner in self.owners.items() if owner[0] != call_id}
         return True
 
     def close(self) -> None:
         """Forget them: another engine finds them in Asterisk."""
         self._held.clear()
-        self.owners.clear()
-
-    async def listen(self, channel: str) -> bool:
-        """Hear of that channel's end, and why it came; False where it is gone."""
-        source = f"channel:{channel}"
-        return (await self._ari.applications.subscribe(applicationName=self._ari.app, eventSource=source)).done
+        self._arriving.clear()
+        self._logins.close()
 
     def listen_again(self) -> None:
-        """Hear of the ends of all who came in and are calls."""
+        """Hear of the ends of all who came in. What a call has missed it is told by whoever adopts it."""
         for channel in self._lines.came_in:
             self._spawn(self._listen(channel), "listen")
+        for channel, (login_id, leg) in self._logins.owners.items():
+            self._spawn(self._listen(channel, login_id, leg), "listen")
 
-    async def _listen(self, channel: str) -> None:
-        await self.listen(channel)
+    async def _subscribed(self, channel: str) -> Reply:
+        """Asterisk's answer to our wish to hear of that channel's end, and why it came."""
+        source = f"channel:{channel}"
+        return await self._ari.applications.subscribe(applicationName=self._ari.app, eventSource=source)
+
+    async def _listen(self, channel: str, login_id: str = "", leg: str = "") -> None:
+        reply = await self._subscribed(channel)
+        if reply.status and not reply.done:  # it is gone
+            self._logins.note(login_id, e.Missed(leg=leg, at=time.time(), reason="end_not_seen"))
 
     async def _take(self, wanted: str, arrival: Arrival, call_id: str) -> None:
         try:
-            if not await self.listen(arrival.channel):
+            if not (await self._subscribed(arrival.channel)).done:
                 log.info("caller gone at once")
             elif wanted == inbound.KIND:
                 await self._accept(arrival, call_id)
@@ -117,12 +126,9 @@ class Arrivals:
         except Exception:  # a fault of ours costs this one call, never the others
             log.exception("call not taken in")
             await self._send_away(arrival)
-        held = self._held.pop(call_id, [])
-        if call_id in self._logins:
-            for event in held:
-                self.note(call_id, event)
-        else:
-            self.owners.pop(arrival.channel, None)
+        self._arriving.pop(arrival.channel, None)
+        for event in self._held.pop(call_id, []):
+            self.note(call_id, event)
 
     async def _accept(self, arrival: Arrival, call_id: str) -> None:
         account, to = self._gate.accounts.did(arrival.did)

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,8 +22,6 @@ from engine.core.login import LEG, TEXTS, LoggedIn, LogIn, Login, Said
 from engine.errors import Refusal, StoreAway
 from engine.store.postgres import Store
 
-WRONG_PINS = 10  # of one agent within that time; then none is heard, not even the right one
-WRONG_SECONDS = 900.0
 REJECTED = "21"  # Q.850
 
 log = structlog.get_logger()
@@ -69,8 +66,9 @@ class Logins:
         self._spawn = spawn
         self._voice = voice
         self._callers: dict[str, Caller] = {}
+        self.owners: dict[str, tuple[str, str]] = {}  # id and leg by Asterisk's id of the channel
         self._clock = AlarmClock(self._due)
-        self._wrong: dict[tuple[str, str], deque[float]] = {}
+        self._wrong = pin.WrongPins()
 
     def __contains__(self, login_id: object) -> bool:
         return login_id in self._callers
@@ -89,8 +87,9 @@ class Logins:
             await self._ari.channels.hangup(channelId=arrival.channel)
             return
         own = next((each.agent_id for each in account.agents.values() if each.number == arrival.endpoint), "")
-        login = Login(to=to, agent_id=own, prompts=prompts)
+        login = Login(to=to, own=own, prompts=prompts)
         self._callers[login_id] = Caller(login=login, account=account, arrival=arrival)
+        self.owners[arrival.channel] = (login_id, LEG)
         self._carry_out(login_id, login.start(time.time()))
 
     def note(self, login_id: str, event: e.Event) -> None:
@@ -100,8 +99,17 @@ class Logins:
             return
         self._carry_out(login_id, caller.login.note(event))
         if caller.login.over:
-            self._callers.pop(login_id, None)
-            self._clock.set(login_id, None)
+            self._forget(login_id)
+
+    def close(self) -> None:
+        """Forget them: another engine owns this Asterisk, and hangs up on who is on the line."""
+        for login_id in list(self._callers):
+            self._forget(login_id)
+
+    def _forget(self, login_id: str) -> None:
+        caller = self._callers.pop(login_id)
+        self.owners.pop(caller.arrival.channel, None)
+        self._clock.set(login_id, None)
 
     def _carry_out(self, login_id: str, commands: list[Command]) -> None:
         caller = self._callers[login_id]
@@ -119,17 +127,19 @@ class Logins:
         await operation(**arguments)
 
     async def _log_in(self, login_id: str, caller: Caller, asked: LogIn) -> None:
-        how = await self._proven(caller.account, asked)
+        how = await self._proven(caller, asked)
         self.note(login_id, LoggedIn(at=time.time(), how=how))
 
-    async def _proven(self, account: Account, asked: LogIn) -> Any:
+    async def _proven(self, caller: Caller, asked: LogIn) -> Any:
         """Do it if that is the PIN. Told: `done`, `wrong` or `away`."""
+        account, telephone = caller.account, caller.arrival.endpoint
         whose = {"account": account.account_id, "agent": asked.agent_id if asked.agent_id in account.agents else ""}
         agent = account.agents.get(asked.agent_id)
         names = {"account_id": account.account_id, "agent_id": asked.agent_id}
         right = await asyncio.to_thread(pin.proves, agent.pin if agent else "", asked.pin, **names)
-        if agent is None or not self._heard(account, asked.agent_id, right=right):
-            log.warning("log-in by telephone refused", reason="wrong PIN or agent", **whose)
+        reason = self._wrong.refusal(telephone, (account.account_id, asked.agent_id), right=right, now=time.monotonic())
+        if agent is None or reason:
+            log.warning("log-in by telephone refused", reason=reason, telephone=telephone, **whose)
             return "wrong"
         try:
             state = await self._store.set_agent_state(account.account_id, agent.agent_id, call_login=asked.to)
@@ -137,19 +147,6 @@ class Logins:
             return "away"
         log.info("agent logged in by telephone" if asked.to else "agent logged out by telephone", **whose)
         return "wrong" if state is None else "done"
-
-    def _heard(self, account: Account, agent_id: str, *, right: bool) -> bool:
-        """Whether that was the PIN, and there were not too many wrong ones before."""
-        wrong = self._wrong.setdefault((account.account_id, agent_id), deque(maxlen=WRONG_PINS))
-        now = time.monotonic()
-        while wrong and wrong[0] < now - WRONG_SECONDS:
-            wrong.popleft()
-        if right and len(wrong) < WRONG_PINS:
-            wrong.clear()
-            return True
-        if len(wrong) < WRONG_PINS:
-            wrong.append(now)
-        return False
 
     def _account(self, endpoint: str) -> Account | None:
         return next((each for each in self._accounts.accounts.values() if endpoint in each.extensions), None)

@@ -93,6 +93,9 @@ class Staff:
         return not before <= now
 
     def _free(self, request: CallRequest, party: Party, target: Target) -> bool:
+        """Whether it may be rung now. What is no agent's is: its own telephone says where it is busy."""
+        if not target.agent_id:
+            return True
         account = self._accounts.accounts.get(request.account_id)
         agent = account.agents.get(target.agent_id) if account else None
         if agent is None or agent.busy or not party.wants(agent):

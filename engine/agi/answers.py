@@ -102,8 +102,11 @@ def checked(variables: Variables) -> Variables:
 
 def _spelt(question: Question) -> str:
     """The number in its one spelling. Raises `Refused`."""
+    account, number = question.account, question.asked.number
     try:
-        return permit.spelt(question.account, question.asked.number)
+        if question.asked.of_caller and number not in account.extensions:
+            return numbers.of_caller(number, account.region).digits
+        return permit.spelt(account, number)
     except InvalidRequest as exc:
         raise Refused("invalid_number") from exc
 

@@ -34,6 +34,7 @@ class Asked:
 
     path: str
     number: str
+    of_caller: bool = False  # the number is what the line says of who calls, not what somebody wrote
     account_id: str = ""
     caller_id: str = ""
     dids: tuple[str, ...] = ()
@@ -66,6 +67,7 @@ def read(lines: Iterable[str]) -> Asked:
     return Asked(
         path=path,
         number=number,
+        of_caller=path in OF_CALLER and not parameters.get("number"),
         account_id=account_id,
         caller_id=parameters.get("caller_id", ""),
         dids=tuple(_digits(given[name]) for name in ("agi_dnid", "agi_extension") if _digits(given.get(name, ""))),

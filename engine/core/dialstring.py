@@ -22,3 +22,8 @@ def endpoints(number: str, *, extensions: Iterable[str], routes: Iterable[Route]
         return ()
     best = max(matching, key=lambda route: len(route.prefix))
     return tuple(pattern.replace("{number}", number) for pattern in best.endpoints)
+
+
+def inside(endpoint: str) -> bool:
+    """Whether a telephone or a machine of our own PBX is dialled there, nobody over a trunk."""
+    return "@" not in endpoint

@@ -50,7 +50,7 @@ def caller_of(account: Account, text: str) -> str:
     if not digits(text):
         return ANONYMOUS
     try:
-        return numbers.parse(text, account.region).digits
+        return numbers.of_caller(text, account.region).digits
     except InvalidRequest:
         return digits(text)
 
@@ -74,7 +74,8 @@ def request(
 ) -> CallRequest:
     """The request that such a call is; `sticky` is the caller's own agent, `ivr` has its texts spoken.
 
-    Agents see who calls, or the number that was called. Raises `InvalidRequest` where it leads nowhere any more.
+    Telephones of our own see who calls, others the number that was called. Raises `InvalidRequest` where it leads
+    nowhere any more.
     """
     shown = did if caller == ANONYMOUS else caller
 
@@ -121,7 +122,9 @@ def call(asked: CallRequest, arrival: Arrival, *, call_id: str) -> Call:
 
 
 def _first(own: Party, others: Party) -> Party:
-    """The caller's own agent first, if free, then those the number leads to."""
+    """The caller's own agent first, if free, then those the number leads to; where that is the same telephone, that."""
     (known,) = own.targets
+    if any(target.number == known.number and not target.agent_id for target in others.targets):
+        return others
     rest = tuple(target for target in others.targets if target.agent_id != known.agent_id)
     return replace(others, targets=(known, *rest), strategy="one_by_one")

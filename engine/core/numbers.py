@@ -69,6 +69,19 @@ def parse(text: str, region: str) -> Number:
     return number
 
 
+def of_caller(text: str, region: str) -> Number:
+    """Whose number a trunk says is calling, in its one spelling. Raises `InvalidRequest`.
+
+    Trunks write E.164 without `+`, or as within their country. A number that is valid in E.164 stays as it is: read as
+    a national one it would be somebody else's (18005551212 is in the US, and with 91 in front in India). Any other is
+    a national one of the `region`. A national number that is by chance another country's in E.164 is taken for that.
+    """
+    try:
+        return parse("+" + text.removeprefix("+"), region)
+    except InvalidRequest:
+        return parse(text, region)
+
+
 def of_digits(digits: str, region: str) -> Number:
     """The number whose one spelling this is. Raises `InvalidRequest`."""
     try:

@@ -195,13 +195,20 @@ def _route(case: Case) -> str | None:
 
 
 def _caller_id(case: Case) -> str | None:
-    if case.target.kind == "inbound":  # agents see who calls
-        return None
+    account = case.moment.account
+    if case.target.kind == "inbound" and (_inside(case) or case.target.caller_id in account.dids):
+        return None  # our own telephones see who calls, whatever that says; a trunk is shown the number called
     try:
-        shown(case.moment.account, case.target.caller_id)
+        shown(account, case.target.caller_id)
     except InvalidRequest as exc:
         return exc.message
     return None
+
+
+def _inside(case: Case) -> bool:
+    account, number = case.moment.account, case.target.number
+    dialled = f"PJSIP/{number}" if number in account.extensions else account.endpoints.get(number)
+    return dialled is not None and dialstring.inside(dialled)
 
 
 def _dnd(case: Case) -> str | None:

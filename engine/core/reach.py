@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.core import commands as c
-from engine.core import hunt
+from engine.core import dialstring, hunt
 from engine.core.amd import BEEP_SECONDS, SNOOP_SECONDS, VERDICT_SECONDS
 from engine.core.call import GRACE_SECONDS, PAUSE, QUEUE, Call
 from engine.core.causes import ELSEWHERE
@@ -105,7 +105,7 @@ def _create(call: Call, side: Side, chosen: hunt.Try) -> c.CreateLeg:
         side=side,
         number=target.number,
         endpoint=chosen.endpoint,
-        caller_id=_shown_to(call, side),
+        caller_id=_shown_to(call, side, chosen.endpoint),
         target=chosen.target,
         attempt=chosen.attempt,
         agent_id=target.agent_id,
@@ -137,7 +137,9 @@ def _rest_of(call: Call) -> int:
     return max(0, math.ceil(since + call.request.max_talk_seconds - call.now)) + GRACE_SECONDS
 
 
-def _shown_to(call: Call, side: Side) -> str:
+def _shown_to(call: Call, side: Side, endpoint: str) -> str:
+    if call.request.did and not dialstring.inside(endpoint):
+        return call.request.did  # nobody has proven the caller's number: it does not leave the house
     shown, agent = call.party(side).caller_id, call.talker("agent")
     if shown != AGENT_CLI or agent is None:
         return shown

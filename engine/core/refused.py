@@ -16,6 +16,7 @@ UNPLAYABLE = "unplayable"  # why a call ends whose speech Asterisk does not play
 HANGUP = "hangup:"
 UNMUTE = "unmute:"
 ANSWER = "answer:"
+TAKE_IN = "take_in"
 OPEN = "open"
 ADD = "add:"
 ARRANGE = "arrange"  # who is in the bridge during a transfer, and who hears what instead
@@ -74,6 +75,9 @@ def refused(call: "Call", command: c.Command, status: int) -> list[c.Command]:
             return []
         case c.Unmute(leg=name) if status == 0 and call.still(command):
             call.deadlines[UNMUTE + name] = call.now + AGAIN_SECONDS
+            return []
+        case c.TakeIn() if status == 0 and call.still(command):  # without it Asterisk soon ends the call by itself
+            call.deadlines[TAKE_IN] = call.now + AGAIN_SECONDS
             return []
         case c.Answer(leg=name) if status == 0 and call.still(command):
             if call.legs[name].answered_at is None:

@@ -37,8 +37,9 @@ class Party:
     """Who is to be reached: targets in order, and how they are hunted.
 
     `caller_id` is what this party is shown: E.164 digits, or `AGENT_CLI`. Each target is tried `1 + retries` times.
-    Of targets that are agents only free ones are rung; `queue_seconds` is how long may be waited for one (0: not at
-    all), `web_login` and `call_login` how it is to be logged in (None: as it likes). `group_id` is their group.
+    Of targets that are agents only free ones are rung, of others any; `queue_seconds` is how long a free one may be
+    waited for (0: not at all), `web_login` and `call_login` how it is to be logged in (None: as it likes). `group_id`
+    is their group.
     """
 
     targets: tuple[Target, ...]
@@ -62,7 +63,7 @@ class Party:
 
     @property
     def staffed(self) -> bool:
-        """Its targets are agents of ours: only who is free is rung."""
+        """Agents of ours are among its targets: those are rung only when free."""
         return any(target.agent_id for target in self.targets)
 
 

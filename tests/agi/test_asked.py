@@ -54,7 +54,9 @@ def test_a_question_is_its_path_and_what_it_is_asked_with() -> None:
 
 @pytest.mark.parametrize(("path", "number"), [("sticky", "919910000202"), ("caller", "919910000202")])
 def test_without_a_number_the_callers_is_meant(path: str, number: str) -> None:
-    assert read(lines(path).split("\n")).number == number
+    asked = read(lines(path).split("\n"))
+    assert (asked.number, asked.of_caller) == (number, True)
+    assert not read(lines(f"{path}?number=919910000202").split("\n")).of_caller
 
 
 @pytest.mark.parametrize("path", ["permit", "dnd"])

@@ -15,7 +15,7 @@ from engine.core.ids import recorder, snoop
 from engine.core.permit import Verdict
 from engine.core.reconcile import reconcile
 from engine.core.recording import What
-from engine.core.refused import ADD, ARRANGE, OPEN
+from engine.core.refused import ADD, ARRANGE, OPEN, TAKE_IN
 from engine.core.request import Party
 from engine.core.rows import call_row, leg_rows, restore
 from engine.core.transfer import RELEASE, on_the_line, under_way
@@ -66,6 +66,7 @@ class Life:
         self.tapped: set[tuple[str, int]] = set()
         self.recorded: set[tuple[str, int]] = set()  # they have a file of their name
         self.paused: set[tuple[str, int]] = set()
+        self.taken_in = False  # who came in may stay
         self.steadily = True  # nobody has asked for anything about the recording
         self._save()
 
@@ -93,6 +94,9 @@ class Life:
                 assert not unheard, "bridged, but one can not be heard"
                 self._nobody_is_recorded_unasked()
                 self._nobody_is_forgotten()
+            if self.call.request.did and not self.orders and not self.events and not self.call.releasing:
+                may_stay = self.taken_in or TAKE_IN in self.call.deadlines or not self.call.legs["b1"].usable
+                assert may_stay, "the dialplan's dead-man ends the call of who came in"
         else:
             raise AssertionError("the call does not end")
 
@@ -327,6 +331,8 @@ class Life:
                 self._note(e.Refused(at=self.now, command=command, status=400))
             case c.LegCommand(leg=leg) if leg not in self.channels:
                 self._note(e.Refused(at=self.now, command=command, status=404))
+            case c.TakeIn():
+                self.taken_in = True
             case c.Play(leg=leg, playback=playback):
                 assert (leg, playback) not in self.played, "no id is used twice"
                 self.played.add((leg, playback))

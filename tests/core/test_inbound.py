@@ -8,7 +8,8 @@ from engine.core.account import Account, Agent, Route
 from engine.core.call import Call
 from engine.core.cdr import cdr
 from engine.core.connect import QUEUE_SECONDS
-from engine.core.inbound import ANONYMOUS, caller_of, digits, request
+from engine.core.inbound import ANONYMOUS, Arrival, caller_of, digits, request
+from engine.core.inbound import call as inbound_call
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.reconcile import reconcile
 from engine.core.refusal import InvalidRequest
@@ -16,6 +17,7 @@ from engine.core.request import CallRequest, Limits, Party, Target
 from tests.core.conftest import CALLER_ID, inbound_of, party_of
 
 LIMITS = Limits(ring_seconds=30, max_talk_seconds=7200)
+ARRIVAL = Arrival(channel="1700000000.7", at=100.0, dialled=CALLER_ID, caller="919910088888")
 ROUTES = (Route("91", ("PJSIP/{number}@carrier",)),)
 IVR = Ivr(
     ivr_id="survey",
@@ -32,7 +34,10 @@ ACCOUNT = Account(
     name="Demo shop",
     region="IN",
     extensions=("104",),
-    agents={name: Agent(agent_id=name, number=f"9199100{name}01") for name in ("201", "202", "205")},
+    agents={
+        **{name: Agent(agent_id=name, number=f"9199100{name}01") for name in ("201", "202", "205")},
+        "204": Agent(agent_id="204", number="104"),
+    },
     groups={"301": ("201", "202")},
     endpoints={"bot": "PJSIP/bot@carrier"},
     ivrs={"survey": IVR},
@@ -64,6 +69,12 @@ def agents(party: Party | None) -> list[str]:
         ("919910088888", "919910088888"),
         ("+919910088888", "919910088888"),
         ("9910088888", "919910088888"),  # as people write it there
+        ("09910088888", "919910088888"),
+        ("00919910088888", "919910088888"),
+        ("18005551212", "18005551212"),  # in the US, though 1800 555 1212 is a number in India, too
+        ("+18005551212", "18005551212"),
+        ("6591234567", "6591234567"),  # in Singapore
+        ("112", "112"),
         ("31337", "31337"),
         ("anonymous", ANONYMOUS),
         ("", ANONYMOUS),
@@ -98,6 +109,7 @@ def test_a_dialled_number_is_its_digits_or_none(text: str, did: str) -> None:
         ("group:301", "gone", ["201", "202"]),
         ("extension:104", None, ["104"]),
         ("extension:104", "205", ["205", "104"]),
+        ("extension:104", "204", ["104"]),  # that telephone is rung, whatever its agent says
         ("endpoint:bot", None, ["bot"]),
         ("ivr:survey", None, []),
         ("ivr:survey", "205", ["205"]),
@@ -107,9 +119,53 @@ def test_the_callers_own_agent_comes_first(to: str, sticky: str | None, reached:
     assert agents(asked(to, sticky=sticky).agent) == reached
 
 
-def test_agents_see_who_calls_or_the_number_called() -> None:
-    assert asked("agent:201").party("agent").caller_id == "919910088888"
-    assert asked("agent:201", caller=ANONYMOUS).party("agent").caller_id == CALLER_ID
+def begun(to: str, *, sticky: str | None) -> tuple[Call, list[c.Command]]:
+    call = inbound_call(asked(to, sticky=sticky), ARRIVAL, call_id="57362de4f0")
+    return call, call.start(100.0)
+
+
+@pytest.mark.parametrize(("to", "endpoint"), [("extension:104", "PJSIP/104"), ("endpoint:bot", "PJSIP/bot@carrier")])
+def test_where_the_own_agent_is_busy_or_does_not_answer_the_one_the_number_leads_to_is_rung(
+    to: str, endpoint: str
+) -> None:
+    call, orders = begun(to, sticky="201")
+    assert orders[-1] == c.SeekAgent(side="agent", targets=(0, 1), every=False, since=100.0)
+    call.note(e.AgentsFree(at=100, side="agent", targets=(1,)))  # the own agent is busy
+    assert call.legs["a1"].endpoint == endpoint
+
+    call, _ = begun(to, sticky="201")
+    call.note(e.AgentsFree(at=100, side="agent", targets=(0,)))
+    call.note(e.Created(leg="a1", at=100.1))
+    orders = call.note(e.Ended(leg="a1", at=130, cause=19))
+    assert orders[-1] == c.SeekAgent(side="agent", targets=(1,), every=False, since=100.0)
+    call.note(e.AgentsFree(at=130, side="agent", targets=(1,)))
+    assert call.legs["a2"].endpoint == endpoint
+
+
+@pytest.mark.parametrize("caller", ["919910088888", "31337", "112"])
+@pytest.mark.parametrize(
+    ("to", "inside"), [("extension:104", True), ("agent:204", True), ("agent:201", False), ("endpoint:bot", False)]
+)
+def test_own_telephones_see_who_calls_and_a_trunk_the_number_called(to: str, inside: bool, caller: str) -> None:
+    call = inbound_call(asked(to, caller=caller), ARRIVAL, call_id="57362de4f0")
+    created = call.start(100.0)
+    if isinstance(created[-1], c.SeekAgent):
+        created = call.note(e.AgentsFree(at=100, side="agent", targets=(0,)))
+    (order,) = [order for order in created if isinstance(order, c.CreateLeg)]
+    assert order.caller_id == call.legs["a1"].caller_id == (caller if inside else CALLER_ID)
+
+
+def test_each_telephone_of_a_party_is_shown_its_own() -> None:
+    call, _ = begun("extension:104", sticky="201")
+    call.note(e.AgentsFree(at=100, side="agent", targets=(0,)))
+    call.note(e.Created(leg="a1", at=100.1))
+    call.note(e.Ended(leg="a1", at=130, cause=19))
+    call.note(e.AgentsFree(at=130, side="agent", targets=(1,)))
+    assert [call.legs[name].caller_id for name in ("a1", "a2")] == [CALLER_ID, "919910088888"]
+
+
+def test_nobody_who_hides_is_shown() -> None:
+    assert asked("extension:104", caller=ANONYMOUS).party("agent").caller_id == CALLER_ID
 
 
 def test_an_own_agent_keeps_nobody_waiting_in_front_of_an_ivr() -> None:
@@ -239,4 +295,25 @@ def test_an_answer_that_asterisk_may_not_have_got_is_sent_again() -> None:
         for order in call.note(event)
     ]
     assert c.Answer(leg="b1") in taken
+    assert c.TakeIn(leg="b1", account_id="account_1", life_seconds=690) == taken[0]  # the engine may have died before
+
+
+def test_that_a_caller_may_stay_is_said_until_asterisk_has_heard_it() -> None:
+    call = inbound_of()
+    take_in = next(order for order in call.start(100.0) if isinstance(order, c.TakeIn))
+    assert call.note(e.Refused(at=100.1, command=take_in, status=0)) == []
+    assert call.deadline == pytest.approx(101.1)
+    (passed,) = call.due(101.2)
+    assert call.note(passed) == [take_in]
+    assert call.note(e.Refused(at=101.3, command=take_in, status=404)) == []  # gone: its end is on its way
+    assert call.deadlines == {}
+
+
+def test_a_caller_taken_back_during_a_transfer_may_stay_as_long() -> None:
+    call = inbound_of()
+    call.start(100.0)
+    for event in (e.Created(leg="a1", at=100.1), e.Answered(leg="a1", at=105), e.Answered(leg="b1", at=105.1)):
+        call.note(event)
+    call.note(e.TransferAsked(leg="a1", at=110, attended=False, party=party_of("104")))
+    assert kinds(call.note(e.TakenBack(at=111, members=frozenset({"b1"}))))[0] == "TakeIn"
     assert call.legs["b1"].dialed_at == 100.0

@@ -209,3 +209,33 @@ def test_any_text_gets_a_verdict_and_what_is_allowed_is_a_number_or_an_extension
         assert text.removeprefix("+").isdigit()
         assert text in ACCOUNT.extensions or len(text) >= 7
     assert found.allowed == all(each.holds for each in explain(target, MOMENT))
+
+
+INBOUND = replace(
+    MOMENT,
+    account=replace(
+        ACCOUNT,
+        dids={"919910099997": "extension:101"},
+        endpoints={"bot": "PJSIP/bot@carrier", "voicemail": "PJSIP/voicemail"},
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown", "why"),
+    [
+        ("101", "31337", "allowed"),  # our own telephone shows whatever the caller sent
+        ("voicemail", "31337", "allowed"),
+        ("bot", "31337", "caller_id"),
+        ("bot", "919910099997", "allowed"),
+        ("919910020101", "112", "caller_id"),
+        ("919910020101", "919910099997", "allowed"),  # the number called
+        ("919910020101", "15168148111", "allowed"),
+    ],
+)
+def test_of_a_call_that_came_in_no_callers_word_leaves_over_a_trunk(number: str, shown: str, why: str) -> None:
+    assert reason(number, INBOUND, kind="inbound", side="agent", caller_id=shown) == why
+
+
+def test_a_number_of_ours_is_shown_to_no_other_calls() -> None:
+    assert reason("919910000101", INBOUND, caller_id="919910099997") == "caller_id"

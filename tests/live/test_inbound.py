@@ -88,6 +88,13 @@ async def cdr_of(api: Api, shown: str, *, seconds: float = 5) -> dict[str, Any]:
         await asyncio.sleep(0.2)
 
 
+async def ended(call: Call) -> None:
+    """Wait until the other side has hung up."""
+    async with asyncio.timeout(20):
+        while not call.bye_at:
+            await asyncio.sleep(0.05)
+
+
 async def live(api: Api) -> int:
     counted: int = (await api.get("/api/get_live_call_statistics"))["result"]["live_calls_inbound"]
     return counted
@@ -134,11 +141,11 @@ async def test_a_number_leads_to_whom_it_belongs_and_both_hear_each_other(
     assert (cdr["dial_status"], cdr["dialed_number"]) == ("ANSWER", number)
     assert (cdr["agent_number"], cdr["customer_number"], cdr["caller_id"]) == (reached, shown, shown)
     assert cdr["billsec"] == pytest.approx(call.messages[-1].at - since, abs=0.3)
-    assert (
-        f"<sip:{shown}@" in first(wire.dialog(reached if reached in ("104", OWN) else where), "INVITE").headers["from"]
-    )
+    seen = shown if number == EXTENSION else number  # no word of the caller's leaves over a trunk
+    assert f"<sip:{seen}@" in first(wire.dialog("104" if number == EXTENSION else where), "INVITE").headers["from"]
     await asyncio.sleep(1.2)
-    assert [stretch.hz for stretch in tones(read(recordings(where, since=since - 1)[-1]), [TALK_HZ])] == [TALK_HZ]
+    # In one piece or, where our own telephone's process had to wait for its turn, in two.
+    assert {stretch.hz for stretch in tones(read(recordings(where, since=since - 1)[-1]), [TALK_HZ])} == {TALK_HZ}
     assert await nothing_left()
     assert await live(api) == 0
 
@@ -232,16 +239,16 @@ async def test_a_hostile_caller_id_is_nobodys(api: Api, shown: str, name: str) -
     log = Path(settings()["ENGINE_LOG"])
     before, wire = log.stat().st_size, Wire.open()
     try:
-        async with dialling(AGENT, shown=shown, name=name) as call:
+        async with dialling(EXTENSION, shown=shown, name=name) as call:  # a telephone of ours shows who calls
             await call.until(200)
         kept = shown if shown.isdigit() and len(shown) <= 15 else "anonymous"
         cdr = await cdr_of(api, kept)
     finally:
         wire.close()
     assert (cdr["customer_number"], cdr["dial_status"]) == (kept, "ANSWER")
-    seen_by_agent = first(wire.dialog(OWN), "INVITE").headers["from"]
-    assert f"<sip:{AGENT if kept == 'anonymous' else kept}@" in seen_by_agent
-    assert not any(evil in seen_by_agent for evil in ("script", "reboot", "Evil", "SHELL", "DROP"))
+    seen = first(wire.dialog("104"), "INVITE").headers["from"]
+    assert f"<sip:{EXTENSION if kept == 'anonymous' else kept}@" in seen
+    assert not any(evil in seen for evil in ("script", "reboot", "Evil", "SHELL", "DROP"))
     lines = log.read_bytes()[before:].decode().splitlines()
     assert not any(evil in line for line in lines for evil in ("script", "reboot", "Evil", "SHELL", "DROP", "passwd"))
     assert not [line for line in lines if '"level":"error"' in line]
@@ -260,16 +267,16 @@ async def test_with_the_engine_gone_a_caller_hears_so_and_calls_survive(api: Api
             await asyncio.sleep(0.3)  # Asterisk sees it
             async with dialling(AGENT) as away:
                 await away.until(200)
-                await asyncio.sleep(6.5)
+                again, _ = await asyncio.gather(make_up(), ended(away))  # its return does not cut who listens
             heard = away.audio(away.answered_at, time.time())
             said = samples((ROOT / "sounds/en/away.wav").read_bytes())
             begin = onset(said)
             part = said[round(begin * 8000) : round((begin + 1.5) * 8000)]
-            assert likeness(heard, part, onset(heard)) > 0.9
-            assert away.bye_at  # never left alone
-            assert "started engine" in await make_up()
-            await asyncio.sleep(1)
-            assert await live(api) == 2
+            assert likeness(heard, part, onset(heard)) > 0.9  # and was never left alone
+            assert "started engine" in again
+            async with asyncio.timeout(2):
+                while await live(api) != 2:
+                    await asyncio.sleep(0.1)
             assert not waiting.bye_at
             assert set(waiting.statuses) <= {100, 180}
         assert not talking.bye_at
@@ -291,7 +298,7 @@ async def logged_in(agent: str) -> bool:
     return state
 
 
-async def keyed(code: str, *groups: str, extension: int = 103) -> Call:
+async def keyed(code: str, keys: str, *, extension: int = 103) -> Call:
     """What a phone of ours saw that called that code and pressed these keys."""
     host, _, port = settings()["PBX_SIP"].partition(":")
     own = int(settings()[f"PHONE_SIP_{extension}"].partition(":")[2])
@@ -299,12 +306,9 @@ async def keyed(code: str, *groups: str, extension: int = 103) -> Call:
     try:
         call = await phone.dial(code, (host, int(port)))
         await call.until(200)
-        for keys in groups:
-            await asyncio.sleep(0.6)
-            await call.press(keys)
-        async with asyncio.timeout(20):
-            while not call.bye_at:
-                await asyncio.sleep(0.1)
+        await asyncio.sleep(0.6)  # the question has begun
+        await call.press(keys)
+        await ended(call)
     finally:
         await phone.close()
     return call
@@ -313,15 +317,16 @@ async def keyed(code: str, *groups: str, extension: int = 103) -> Call:
 async def test_an_agent_logs_in_and_out_by_telephone_with_the_pin_and_not_without_it() -> None:
     log = Path(settings()["ENGINE_LOG"])
     before = log.stat().st_size
-    assert (await legwork("agent", "logout", "201", "--call"))[0] == 0
-    call = await keyed("*45", "201#", "1111#", "2222#", "2020#")
-    assert not await logged_in("201")
+    async with Store.open(settings()["DATABASE_URL"]) as store:
+        for agent in ("201", "202"):
+            await store.set_agent_state("account_1", agent, call_login=False)
+    in_vain = keyed("*45", "202#1111#202##202#2010#", extension=104)  # a wrong one, none, another agent's
+    call, _ = await asyncio.gather(in_vain, keyed("*45", "210#2010#201#2010#"))  # mistyped at first
+    assert (await logged_in("202"), await logged_in("201")) == (False, True)
     assert loudness(call.audio(call.answered_at, call.answered_at + 1)) > QUIET
-    await keyed("*45", "201#", "1111#", "2010#")
-    assert await logged_in("201")
-    await keyed("*46", "201#", "2010#")
+    await keyed("*46", "201#2010#")
     assert not await logged_in("201")
     told = log.read_bytes()[before:].decode()
     assert "agent logged in by telephone" in told
     assert "wrong PIN or agent" in told
-    assert not any(pin in told for pin in ("2010", "1111", "2222", "2020"))
+    assert not any(pin in told for pin in ("2010", "1111"))

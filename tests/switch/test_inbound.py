@@ -93,7 +93,7 @@ async def test_a_call_from_outside_from_its_arrival_to_its_cdr(node: Node) -> No
     subscribed = next(body for _, uri, body, _ in node.asterisk.requests if uri.endswith("/subscription"))
     assert subscribed == {"eventSource": f"channel:{CHANNEL}"}
     shown = next(body for _, uri, body, _ in node.asterisk.requests if uri == "channels/create")
-    assert shown["variables"]["CONNECTEDLINE(num)"] == "919910088888"
+    assert shown["variables"]["CONNECTEDLINE(num)"] == DID  # the agent is outside: it goes over a trunk
     added = next(body for _, uri, body, _ in node.asterisk.requests if uri.endswith("addChannel"))
     assert added["channel"] == [CHANNEL, f"n1-{call_id}.a1"]
     assert await node.store.live_kinds("account_1") == {"inbound": 1}
@@ -254,3 +254,56 @@ async def test_a_phone_that_is_nobodys_logs_nobody_in(node: Node) -> None:
     node.accounts.accounts = {"account_1": replace(RECEIVING, extensions=())}
     await comes(node, wanted="login")
     await node.asked(f"DELETE channels/{CHANNEL}?reason_code=21")
+
+
+async def asking(node: Node) -> None:
+    """A log-in by telephone, asked for its agent."""
+    node.accounts.accounts = {"account_1": RECEIVING}
+    await comes(node, wanted="login")
+    await node.asked(f"POST channels/{CHANNEL}/answer")
+    await happens(node, "ChannelStateChange")
+    await plays(node, 1)
+
+
+async def nobody_on_the_line(node: Node) -> bool:
+    """Whether nothing is kept of a log-in any more, within three seconds."""
+    arrivals = node.switch._arrivals
+    async with asyncio.timeout(3):
+        while arrivals.owners or arrivals._logins._callers:
+            await asyncio.sleep(0.01)
+    return True
+
+
+async def test_a_log_in_goes_on_after_a_cut_socket_and_its_end_is_heard(node: Node) -> None:
+    await asking(node)
+    node.asterisk.reply("GET channels", 200, [came_in("Up", wanted="login")])
+    node.asterisk.requests.clear()
+    await node.asterisk.drop()
+    await node.asked("GET channels", "POST applications/legwork-n1/subscription")
+    assert node.switch._arrivals.owners
+    await happens(node, "ChannelDestroyed", cause=16)
+    assert await nobody_on_the_line(node)
+
+
+async def test_a_log_in_that_ended_while_nobody_listened_is_forgotten(node: Node) -> None:
+    await asking(node)
+    node.asterisk.reply("GET channels", 200, [])
+    node.asterisk.reply("POST applications/legwork-n1/subscription", 422, {})
+    await node.asterisk.drop()
+    assert await nobody_on_the_line(node)
+
+
+async def test_a_log_in_whose_end_is_never_heard_is_forgotten_after_its_time(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.core.login.VISIT_SECONDS", 0.5)
+    monkeypatch.setattr("engine.core.login.END_SECONDS", 0.2)
+    await asking(node)
+    await node.asked(f"DELETE channels/{CHANNEL}?reason_code=16")
+    assert await nobody_on_the_line(node)
+
+
+async def test_who_steps_down_knows_no_log_in_any_more(node: Node) -> None:
+    await asking(node)
+    node.switch.close()
+    assert await nobody_on_the_line(node)

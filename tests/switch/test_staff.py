@@ -11,7 +11,7 @@ from engine.core.call import Call
 from engine.core.flows import click2call
 from engine.core.request import Party, Side, Target
 from engine.staff import Staff
-from tests.core.conftest import CALLER_ID, party_of, request_of
+from tests.core.conftest import CALLER_ID, inbound_of, party_of, request_of
 
 AGENTS = {
     name: Agent(agent_id=name, number=f"91991002{name}", web_login=name != "203") for name in ("201", "202", "203")
@@ -43,6 +43,12 @@ class Calls:
         call = self.calls[name] = Call(call_id=name, request=request, flow=click2call, requested_at=at, now=at)
         self.follow(call, call.start(at))
         return call
+
+    def comes_in(self, name: str, party: Party, *, at: float) -> None:
+        """A call that came in for that party."""
+        call = self.calls[name] = inbound_of(party)
+        call.call_id = name
+        self.follow(call, call.start(at))
 
     def note(self, name: str, event: e.Event) -> None:
         self.follow(self.calls[name], self.calls[name].note(event))
@@ -80,6 +86,19 @@ def test_whoever_was_not_answered_keeps_its_turn() -> None:
     calls.end("one", cause=19)  # 201 does not answer; 202 is on a call
     calls.end("other")
     assert calls.rung[-1] == ("one", "202"), "it came before two"
+
+
+def test_what_is_no_agents_is_rung_where_the_callers_own_agent_is_not_reached() -> None:
+    calls = Calls()
+    own = Target(number=AGENTS["201"].number, endpoints=("PJSIP/201@carrier",), agent_id="201")
+    extension = Target(number="104", endpoints=("PJSIP/104",))
+    party = Party(targets=(own, extension), ring_seconds=20, caller_id=CALLER_ID)
+    calls.comes_in("one", party, at=100)
+    calls.comes_in("two", party, at=101)  # 201 rings
+    calls.comes_in("three", party, at=102)  # so does 104: it says by itself that it is busy
+    assert list(calls.rung) == [("one", "201"), ("two", ""), ("three", "")]
+    calls.end("one", cause=19)
+    assert calls.rung[-1] == ("one", "")
 
 
 def test_an_agent_is_held_while_a_retry_is_due() -> None:

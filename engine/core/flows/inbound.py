@@ -4,7 +4,7 @@ Who calls is on the line from the start, as leg `b1`, and is answered when there
 is, it is turned away unanswered: its own network says why.
 """
 
-from engine.core import meeting, menu, transfer, waiting
+from engine.core import meeting, menu, refused, transfer, waiting
 from engine.core.call import Call
 from engine.core.commands import Answer, Command, SaveIntent, TakeIn
 from engine.core.events import (
@@ -22,13 +22,11 @@ from engine.core.events import (
 )
 from engine.core.leg import Leg
 from engine.core.reach import found, life_seconds, won
-from engine.core.refused import UNPLAYABLE
 
 
 def start(call: Call) -> list[Command]:
     """Reach somebody for who calls, or answer it where an IVR does."""
-    caller = _caller(call)
-    life = TakeIn(leg=caller.name, account_id=call.request.account_id, life_seconds=life_seconds(call.request))
+    caller, life = _caller(call), _take_in(call)
     if call.request.agent is None:
         return [SaveIntent(legs=()), life, Answer(leg=caller.name)]
     orders = meeting.begin(call, caller)
@@ -38,9 +36,15 @@ def start(call: Call) -> list[Command]:
 
 def decide(call: Call, event: Event) -> list[Command]:
     """What the event means for a call that came in."""
+    if isinstance(event, DeadlinePassed) and event.name == refused.TAKE_IN:
+        return [_take_in(call)]
     orders = transfer.decide(call, event)
-    if orders is not None:
-        return orders
+    if orders is None:
+        orders = _decide(call, event)
+    return [_take_in(call), *orders] if isinstance(event, TakenBack) else orders
+
+
+def _decide(call: Call, event: Event) -> list[Command]:
     match event:
         case Created(leg=name):
             return call.dial(call.legs[name])
@@ -61,7 +65,7 @@ def decide(call: Call, event: Event) -> list[Command]:
         case DeadlinePassed(name=waiting.QUEUED):
             return waiting.queued(call, _caller(call))
         case DeadlinePassed(name=menu.UNHEARD):
-            return call.release(UNPLAYABLE)
+            return call.release(refused.UNPLAYABLE)
         case DeadlinePassed(name=(menu.WRONG | menu.PROMPT | menu.KEY | menu.VISIT) as name):
             return menu.deadline(call, _caller(call), name)
         case DeadlinePassed(name=name):
@@ -109,6 +113,11 @@ def _taken_back(call: Call) -> list[Command]:
     meant = (agent is not None and agent.usable) or _to_be_asked(call)
     answer: list[Command] = [Answer(leg=caller.name)] if caller.answered_at is None and meant else []
     return [*answer, *meeting.taken_back(call)]
+
+
+def _take_in(call: Call) -> Command:
+    """That the caller may stay: else the dialplan's dead-man ends the call, half a minute after it came."""
+    return TakeIn(leg=_caller(call).name, account_id=call.request.account_id, life_seconds=life_seconds(call.request))
 
 
 def _caller(call: Call) -> Leg:
