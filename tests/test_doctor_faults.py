@@ -168,6 +168,13 @@ def _full_disk(well: Host) -> None:
     well.patch.setattr("engine.disk.shutil.disk_usage", lambda _: SimpleNamespace(total=1000, free=30))
 
 
+def _full_recordings(well: Host) -> None:
+    def usage(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(total=1000, free=40 if folder == well.folder / "recording" else 800)
+
+    well.patch.setattr("engine.disk.shutil.disk_usage", usage)
+
+
 def _no_postgres(well: Host) -> None:
     well.told["database_url"] = "postgresql://nobody@127.0.0.1:9/nothing"
 
@@ -254,6 +261,7 @@ def _address(text: str) -> object:
         (_nobody_keeps_the_clock, "clock", "nobody keeps it", "chrony"),
         (_no_zones, "time zones", "No time zone found with key US/Eastern", "tzdata"),
         (_full_disk, "disk", "3 % free", "free some space"),
+        (_full_recordings, "disk", "4 % free; below 5 % no call is recorded", "free some space on"),
         (_no_postgres, "Postgres", "", "start Postgres, check DATABASE_URL"),
         (_no_sox, "sounds", "there is no sox", "apt-get install sox"),
         (_silent_trunk, "trunks", "carrier does not answer", "registration"),

@@ -60,11 +60,12 @@ async def zones(_: Settings) -> str:
 
 
 async def room(settings: Settings) -> str:
-    """Whether the disk has room."""
-    folder = settings.state_dir
-    free = round(disk.free_percent(folder))
+    """Whether there is room for what Postgres does not take, and for recordings."""
+    shares = {folder: round(disk.free_percent(folder)) for folder in (settings.state_dir, settings.recordings_dir)}
+    folder, free = min(shares.items(), key=lambda each: each[1])
     if free < disk.FREE_PERCENT:
-        raise Failed(f"{free} % free", f"free some space on {disk.existing(folder)}")
+        unrecorded = f"; below {disk.FULL_PERCENT} % no call is recorded" if folder == settings.recordings_dir else ""
+        raise Failed(f"{free} % free{unrecorded}", f"free some space on {disk.existing(folder)}")
     return f"{free} % free"
 
 
