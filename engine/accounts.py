@@ -10,7 +10,8 @@ from ipaddress import ip_network
 from typing import Any
 
 from engine import questions
-from engine.core.account import Account, Agent, Announcement, CallingHours, Route, Template
+from engine.core.account import Account, Agent, Announcement, CallingHours, Did, Route, Template
+from engine.core.request import RECORDING_OPTIONS
 from engine.errors import DisabledAccount, NoSecret, OtherDialect, Unauthorised, UnknownAccount, WrongConfig
 from engine.seal import Seal
 
@@ -67,9 +68,9 @@ class Accounts:
         self._credentials = credentials
         self._disabled = gone
 
-    def did(self, number: str) -> tuple[Account | None, str]:
-        """Whose number of ours that is, and where calls to it go; (None, "") where it is nobody's."""
-        return next(((each, each.dids[number]) for each in self.accounts.values() if number in each.dids), (None, ""))
+    def whose(self, number: str) -> Account | None:
+        """The account that has this number among its `dids`."""
+        return next((each for each in self.accounts.values() if number in each.dids), None)
 
     def credential(self, dialect: str, account_id: str) -> Mapping[str, str]:
         """The account's credential of a dialect, what was sealed readable again; empty where there is none."""
@@ -186,7 +187,7 @@ class Belongings:
     dnd_numbers: set[str] = field(default_factory=set)
     endpoints: dict[str, str] = field(default_factory=dict)
     ivrs: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # as applied
-    dids: dict[str, str] = field(default_factory=dict)
+    dids: dict[str, Did] = field(default_factory=dict)
 
 
 def _belongings(items: Iterable[dict[str, Any]]) -> dict[str, Belongings]:
@@ -208,7 +209,9 @@ def _belongings(items: Iterable[dict[str, Any]]) -> dict[str, Belongings]:
             case "endpoint":
                 belongings.endpoints[item_id] = body["endpoint"]
             case "did":
-                belongings.dids[body["number"]] = body["to"]
+                belongings.dids[body["number"]] = Did(
+                    to=body["to"], recording=RECORDING_OPTIONS[body.get("recording", "off")]
+                )
             case "ivr":
                 belongings.ivrs[item_id] = body
     return found

@@ -74,6 +74,7 @@ class Did(Item):
 
     number: Digits
     to: str = Field(pattern=r"^(agent|group|extension|endpoint|ivr):[0-9A-Za-z._-]+$")
+    recording: Literal["both", "agent", "customer", "on", "off"] = "off"
 
 
 class DndList(Item):

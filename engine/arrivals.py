@@ -131,7 +131,7 @@ class Arrivals:
             self.note(call_id, event)
 
     async def _accept(self, arrival: Arrival, call_id: str) -> None:
-        account, to = self._gate.accounts.did(arrival.did)
+        account = self._gate.accounts.whose(arrival.did)
         if account is None:
             log.warning("number not known", number=arrival.did or "none")
             await self._ari.channels.hangup(channelId=arrival.channel, reason_code=NO_SUCH_NUMBER)
@@ -142,7 +142,7 @@ class Arrivals:
             return
         self._lines.reserve(account.account_id, 1)
         try:
-            begun, commands = await self._committed(account, to, arrival, call_id)
+            begun, commands = await self._committed(account, arrival, call_id)
         except Refusal as exc:
             log.warning("call not taken in", account=account.account_id, error=exc.message)
             await self._send_away(arrival)
@@ -159,11 +159,9 @@ class Arrivals:
             line.note(event)
         line.post([order for order in commands if not isinstance(order, c.SaveIntent)])  # that is done
 
-    async def _committed(
-        self, account: Account, to: str, arrival: Arrival, call_id: str
-    ) -> tuple[Call, list[c.Command]]:
+    async def _committed(self, account: Account, arrival: Arrival, call_id: str) -> tuple[Call, list[c.Command]]:
         """The call, in the store, and its first commands. Raises `Refusal`."""
-        asked = await self._request(account, to, arrival)
+        asked = await self._request(account, arrival)
         if not self._ready():
             raise Unavailable
         begun = inbound.call(asked, arrival, call_id=call_id)
@@ -171,14 +169,13 @@ class Arrivals:
         await self._store.writer.accept(begun)
         return begun, commands
 
-    async def _request(self, account: Account, to: str, arrival: Arrival) -> CallRequest:
+    async def _request(self, account: Account, arrival: Arrival) -> CallRequest:
         caller = inbound.caller_of(account, arrival.caller)
         known = caller != inbound.ANONYMOUS
-        ivr = inbound.ivr_of(account, to)
+        ivr = inbound.ivr_of(account, account.dids[arrival.did].to)
         return inbound.request(
             account,
             did=arrival.did,
-            to=to,
             caller=caller,
             routes=self._gate.accounts.routes,
             limits=self._limits,

@@ -9,7 +9,7 @@ import pytest
 
 from engine import applied, pin
 from engine.accounts import Accounts, fingerprint
-from engine.core.account import CallingHours
+from engine.core.account import CallingHours, Did
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.errors import Unauthorised, WrongConfig
 from engine.seal import Seal
@@ -68,13 +68,13 @@ def with_more(file: Path, more: str) -> None:
 
 
 def test_a_number_of_ours_leads_to_somebody_there_is(file: Path) -> None:
-    with_more(file, '[[account.did]]\nnumber = "15168148111"\nto = "agent:201"\n')
+    with_more(file, '[[account.did]]\nnumber = "15168148111"\nto = "agent:201"\nrecording = "on"\n')
     accounts = Accounts()
     accounts.replace(applied.read(file, Seal()))
-    account, to = accounts.did("15168148111")
+    account = accounts.whose("15168148111")
     assert account is not None
-    assert (account.account_id, to) == ("account_1", "agent:201")
-    assert accounts.did("15168148112") == (None, "")
+    assert (account.account_id, account.dids["15168148111"]) == ("account_1", Did(to="agent:201", recording="both"))
+    assert accounts.whose("15168148112") is None
     with_more(file, '[[account.did]]\nnumber = "15168148111"\nto = "agent:999"\n')
     with pytest.raises(WrongConfig, match="did 15168148111: there is no agent:999"):
         applied.read(file, Seal())

@@ -58,6 +58,14 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Did:
+    """A number of ours: where calls to it go, as `agent:201`, and who of them is recorded ("" for nobody)."""
+
+    to: str
+    recording: Literal["", "both", "agent", "customer"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """One account. Numbers are E.164 digits without `+`; no `allowed_ips` means from anywhere, a cap of 0 none."""
 
@@ -73,7 +81,7 @@ class Account:
     announcements: Mapping[str, Announcement] = field(default_factory=dict)  # by id
     templates: Mapping[str, Template] = field(default_factory=dict)  # by id
     endpoints: Mapping[str, str] = field(default_factory=dict)  # a voice bot, a voicemail: `PJSIP/…`, by id
-    dids: Mapping[str, str] = field(default_factory=dict)  # numbers of ours, and where calls to each go
+    dids: Mapping[str, Did] = field(default_factory=dict)  # by number
     ivrs: Mapping[str, Ivr] = field(default_factory=dict)  # by id; its texts are not spoken yet
     default_ivr: str = ""  # the id of the one a campaign connects to that names nothing else
     report_tz: str = "UTC"

@@ -65,7 +65,6 @@ def request(
     account: Account,
     *,
     did: str,
-    to: str,
     caller: str,
     routes: Sequence[Route],
     limits: Limits,
@@ -78,6 +77,7 @@ def request(
     nowhere any more.
     """
     shown = did if caller == ANONYMOUS else caller
+    to = account.dids[did].to
 
     def party(written: str) -> Party:
         return connect.party(account, written, shown=shown, routes=routes, limits=limits)
@@ -100,6 +100,7 @@ def request(
         ivr=ivr,
         choices={name: party(name) for name in sorted(transfers(ivr))} if ivr else {},
         did=did,
+        recording=account.dids[did].recording,
     )
 
 

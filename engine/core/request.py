@@ -14,6 +14,14 @@ from engine.core.refusal import InvalidRequest, NotPermitted
 Side = Literal["agent", "customer", "third"]
 Strategy = Literal["one_by_one", "to_all"]
 RecordingOption = Literal["", "both", "agent", "customer"]  # whose talk is recorded
+# As people write it: the samples of the CPaaS suite's document have "on", too, which is both.
+RECORDING_OPTIONS: dict[str, RecordingOption] = {
+    "both": "both",
+    "agent": "agent",
+    "customer": "customer",
+    "on": "both",
+    "off": "",
+}
 # In place of a caller id: the CLI of whichever agent of the other party is on the line.
 AGENT_CLI = "AGENT_CLI"
 AROUND_SPEECH_SECONDS = 5  # what a restart or a slow Asterisk may add to each time it is played

@@ -1,10 +1,12 @@
 """Calls that come in: whom they are for, and how each goes, as a table of events and commands."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.core import commands as c
 from engine.core import events as e
-from engine.core.account import Account, Agent, Route
+from engine.core.account import Account, Agent, Did, Route
 from engine.core.call import Call
 from engine.core.cdr import cdr
 from engine.core.connect import QUEUE_SECONDS
@@ -13,7 +15,7 @@ from engine.core.inbound import call as inbound_call
 from engine.core.ivr import Choice, Ivr, Prompt, Step
 from engine.core.reconcile import reconcile
 from engine.core.refusal import InvalidRequest
-from engine.core.request import CallRequest, Limits, Party, Target
+from engine.core.request import CallRequest, Limits, Party, RecordingOption, Target
 from tests.core.conftest import CALLER_ID, inbound_of, party_of
 
 LIMITS = Limits(ring_seconds=30, max_talk_seconds=7200)
@@ -53,10 +55,18 @@ STAFFED = Party(
 )
 
 
-def asked(to: str, *, caller: str = "919910088888", sticky: str | None = None) -> CallRequest:
+def asked(
+    to: str, *, caller: str = "919910088888", sticky: str | None = None, recording: RecordingOption = ""
+) -> CallRequest:
     ivr = IVR if to == "ivr:survey" else None
     limits = {"routes": ROUTES, "limits": LIMITS}
-    return request(ACCOUNT, did=CALLER_ID, to=to, caller=caller, sticky=sticky, ivr=ivr, **limits)  # type: ignore[arg-type]
+    account = replace(ACCOUNT, dids={CALLER_ID: Did(to=to, recording=recording)})
+    return request(account, did=CALLER_ID, caller=caller, sticky=sticky, ivr=ivr, **limits)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("recording", ["", "both", "agent", "customer"])
+def test_calls_to_a_number_are_recorded_as_it_says(recording: RecordingOption) -> None:
+    assert asked("agent:201", recording=recording).recording == recording
 
 
 def agents(party: Party | None) -> list[str]:

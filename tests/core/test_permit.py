@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.account import Account, Agent, CallingHours, Route
+from engine.core.account import Account, Agent, CallingHours, Did, Route
 from engine.core.numbers import zones
 from engine.core.permit import ALLOWED, CHECKS, Attempt, Moment, Verdict, explain, verdict
 
@@ -215,7 +215,7 @@ INBOUND = replace(
     MOMENT,
     account=replace(
         ACCOUNT,
-        dids={"919910099997": "extension:101"},
+        dids={"919910099997": Did(to="extension:101")},
         endpoints={"bot": "PJSIP/bot@carrier", "voicemail": "PJSIP/voicemail"},
     ),
 )

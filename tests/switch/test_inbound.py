@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine import pin
-from engine.core.account import Account, Agent
+from engine.core.account import Account, Agent, Did
 from engine.store.postgres import Store
 from tests.switch.test_switch import ACCOUNT, Node, database_url, node, stamp, store
 
@@ -26,7 +26,7 @@ RECEIVING: Account = replace(
         "201": Agent(agent_id="201", number=OWN, pin=PIN),
         "205": Agent(agent_id="205", number="919910020505"),
     },
-    dids={DID: "agent:201"},
+    dids={DID: Did(to="agent:201")},
 )
 
 

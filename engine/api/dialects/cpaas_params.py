@@ -6,21 +6,13 @@ from typing import Any
 
 from engine.api.dialect import Body
 from engine.core.refusal import InvalidRequest
-from engine.core.request import RecordingOption
+from engine.core.request import RECORDING_OPTIONS, RecordingOption
 
 TEXT_LENGTH = 100
 REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
-# The document's samples have "on", too, which is both.
-RECORDING_OPTIONS: dict[str, RecordingOption] = {
-    "both": "both",
-    "agent": "agent",
-    "customer": "customer",
-    "on": "both",
-    "off": "",
-}
 
 
 def id_of(body: Body) -> str:
