@@ -141,6 +141,7 @@ async def test_a_number_leads_to_whom_it_belongs_and_both_hear_each_other(
     assert (cdr["dial_status"], cdr["dialed_number"]) == ("ANSWER", number)
     assert (cdr["agent_number"], cdr["customer_number"], cdr["caller_id"]) == (reached, shown, shown)
     assert cdr["billsec"] == pytest.approx(call.messages[-1].at - since, abs=0.3)
+    assert bool(cdr["recording_name"]) == (number == EXTENSION)  # as the accounts file says
     seen = shown if number == EXTENSION else number  # no word of the caller's leaves over a trunk
     assert f"<sip:{seen}@" in first(wire.dialog("104" if number == EXTENSION else where), "INVITE").headers["from"]
     await asyncio.sleep(1.2)
