@@ -1,13 +1,12 @@
 """The running lab, as its tests see it."""
 
-import os
 from pathlib import Path
 
 from docker.tones import RATE, Stretch, heard, loudness, read, tones
 
 __all__ = ["RATE", "Stretch", "heard", "loudness", "read", "recordings", "settings", "started_at", "tones"]
 
-ENV_FILE = Path(os.environ.get("LAB_ENV") or Path(__file__).resolve().parents[2] / ".lab/lab.env")
+ENV_FILE = Path(__file__).resolve().parents[2] / ".lab/lab.env"
 
 
 def settings() -> dict[str, str]:

@@ -16,9 +16,32 @@ from engine.store.spool import Spool
 from tests.live import lab
 
 TABLES = (
-    "applied, agent_states, calls, legs, cdrs, stops, idempotency_keys, sticky_pairs, callbacks, announcements,"
-    " announcement_numbers, lists, contacts, campaigns, leads, call_orders, recordings, transcripts"
+    "applied",
+    "agent_states",
+    "calls",
+    "legs",
+    "cdrs",
+    "stops",
+    "idempotency_keys",
+    "sticky_pairs",
+    "callbacks",
+    "announcements",
+    "announcement_numbers",
+    "lists",
+    "contacts",
+    "campaigns",
+    "leads",
+    "call_orders",
+    "recordings",
+    "transcripts",
 )
+# A tenth of what TRUNCATE takes, which makes each table's files anew; whatever refers to what is emptied, too.
+EMPTY = f"""
+SET session_replication_role = replica;
+{"; ".join(f"DELETE FROM {table}" for table in TABLES)};
+SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) FROM pg_sequences
+WHERE schemaname = 'public'
+"""
 
 
 def other_database(url: str, name: str) -> str:
@@ -54,7 +77,7 @@ def database_url() -> Iterator[str]:
 async def store(database_url: str, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store whose writer runs."""
     async with Store.open(database_url, node="n1", spool=Spool(tmp_path / "state")) as store:
-        await execute(database_url, f"TRUNCATE {TABLES} RESTART IDENTITY")
+        await execute(database_url, EMPTY)
         writing = asyncio.create_task(store.writer.run())
         yield store
         writing.cancel()

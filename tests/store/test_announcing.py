@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 
 from engine import cli
 from engine.store.postgres import Store
-from tests.store.conftest import TABLES, execute
+from tests.store.conftest import EMPTY, execute
 from tests.test_sound import ACCOUNT, announcement, recorded
 
 
 def test_the_list_has_both_kinds(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asyncio.run(execute(database_url, f"TRUNCATE {TABLES} RESTART IDENTITY"))
+    asyncio.run(execute(database_url, EMPTY))
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("LEGWORK_STATE_DIR", str(tmp_path))
     file = tmp_path / "accounts.toml"

@@ -11,7 +11,7 @@ from engine import cli
 from engine.core.callback import Callback
 from engine.store.postgres import Store
 from tests.core.test_callback import callback_of
-from tests.store.conftest import TABLES, execute
+from tests.store.conftest import EMPTY, execute
 
 MADE = (
     callback_of("c000000002", due_at=2000.0),
@@ -22,7 +22,7 @@ MADE = (
 
 async def schedule(url: str) -> None:
     """Two that are scheduled, and one that is not any more."""
-    await execute(url, f"TRUNCATE {TABLES}")
+    await execute(url, EMPTY)
     async with Store.open(url) as store:
         for each in MADE:
             await store.callbacks.schedule(each)

@@ -23,7 +23,7 @@ from engine.core.progress import Progress
 from engine.errors import StoreAway
 from engine.store.postgres import Store
 from tests.core.test_progress import NOW, campaign_of, progress_of
-from tests.store.conftest import TABLES, execute
+from tests.store.conftest import EMPTY, execute
 from tests.store.test_campaigns import ID, lists, under_way
 from tests.test_sound import ACCOUNT
 
@@ -33,7 +33,7 @@ run = CliRunner().invoke
 @pytest.fixture
 def url(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database with account_1 applied, and two campaigns, of which the first is half-way."""
-    asyncio.run(execute(database_url, f"TRUNCATE {TABLES} RESTART IDENTITY"))
+    asyncio.run(execute(database_url, EMPTY))
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("LEGWORK_STATE_DIR", str(tmp_path))
     monkeypatch.setattr(campaigning, "LOOK_SECONDS", 0.05)

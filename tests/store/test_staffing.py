@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from engine import cli
 from engine.errors import InvalidRequest, NotFound, Refusal, WrongConfig
-from tests.store.conftest import TABLES, execute
+from tests.store.conftest import EMPTY, execute
 
 ACCOUNTS = """
 [[account]]
@@ -64,7 +64,7 @@ Legwork = Callable[..., str]
 @pytest.fixture
 def legwork(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Legwork:
     """What a command prints, with two accounts applied; a refusal is raised."""
-    asyncio.run(execute(database_url, f"TRUNCATE {TABLES} RESTART IDENTITY"))
+    asyncio.run(execute(database_url, EMPTY))
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("LEGWORK_STATE_DIR", str(tmp_path))
     monkeypatch.delenv("CPAAS_ACCOUNT", raising=False)
