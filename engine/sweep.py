@@ -26,8 +26,7 @@ class Sweep:
         self._owned = owned
 
     async def after(self, seconds: float, census: Census) -> None:
-        """End what was there at that census and has no owner, nor so much later, as soon as the store can be read."""
-        before = {each for some in census.orphans(self._owned) for each in some}  # not what ends by itself meanwhile
+        """End what was there at that census and has no owner so much later, as soon as the store can be read."""
         while True:
             await asyncio.sleep(seconds)
             if await self._readable():
@@ -36,16 +35,15 @@ class Sweep:
         channels, bridges = census.orphans(self._owned)
         if not self._ari.ready or not self._store.writer.lock.ours:  # cut off, or replaced: the next adopt looks again
             return
-        await self.hang_up([channel for channel in channels if channel in before])
+        await self.hang_up(channels)
         for bridge in bridges:
-            if bridge in before:
-                await self._ari.bridges.destroy(bridgeId=bridge)
+            await self._ari.bridges.destroy(bridgeId=bridge)
 
     async def hang_up(self, channels: list[str]) -> None:
         """End these."""
         for position, channel in enumerate(channels, start=1):
-            log.warning("orphan hung up", channel=channel)
-            await self._ari.channels.hangup(channelId=channel)
+            if (await self._ari.channels.hangup(channelId=channel)).done:  # else it has ended by itself meanwhile
+                log.warning("orphan hung up", channel=channel)
             if position % AT_ONCE == 0:
                 await asyncio.sleep(PAUSE_SECONDS)
 

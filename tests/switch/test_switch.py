@@ -412,23 +412,6 @@ async def test_channels_and_bridges_of_ours_that_no_call_owns_are_ended(
     assert ended == [*(f"DELETE channels/{stray['id']}" for stray in strays), "DELETE bridges/n1-0000000000.1"]
 
 
-async def test_what_ends_by_itself_after_an_adopt_is_no_orphan(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.switch.ORPHAN_SECONDS", 0.5)
-    call_id = await node.switch.start(request_of())
-    await node.asked("POST channels/create")
-    channel = {"id": f"n1-{call_id}.a1", "state": "Ringing", "creationtime": stamp()}
-    stray = {"id": "n1-0000000000.a1", "state": "Up"}
-    node.asterisk.reply("GET channels", 200, [channel, stray])
-    adopted = node.switch.counts.adopt_runs
-    await node.asterisk.drop()
-    while node.switch.counts.adopt_runs == adopted:
-        await asyncio.sleep(0.01)
-    await node.tell(f"{call_id}.a1", "ChannelDestroyed", cause=17)
-    await node.asked("DELETE channels/n1-0000000000.a1")
-    assert node.switch.on_the_line() == (0, 0)
-    assert f"DELETE channels/n1-{call_id}.a1" not in node.operations
-
-
 async def test_a_leg_created_too_late_is_hung_up(node: Node) -> None:
     await node.tell("0000000000.a1", "StasisStart", "Down")
     await node.asked("DELETE channels/n1-0000000000.a1")
