@@ -17,12 +17,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from docker.asterisks import BROUGHT, PHONES
 from tests.live.lab import RATE, heard, loudness, read, recordings, settings, started_at, tones
 from tests.live.phone import Call, Phone
 from tests.live.rtp import FRAME
 
 WATCH_SECONDS = 12
-EXTENSIONS = range(101, 110)
+EXTENSIONS = [phone for phone in PHONES if phone != BROUGHT]
 ROWS = (
     *(f"{n:02}" for n in (*range(15), 20, 30, 40, 50, 55, 60, 70, 71, 72)),
     *(f"{n}" for n in (*range(80, 93), 95)),
