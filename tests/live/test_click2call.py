@@ -300,7 +300,8 @@ async def test_billsec_and_duration_are_what_was_on_the_wire(calls: Calls, row: 
     dialog = calls.wire.dialog(seen.destination)
     ended = first(dialog, "BYE").at
     assert seen.cdr["billsec"] == pytest.approx(ended - answer(dialog).at, abs=0.05)
-    assert seen.cdr["call_duration"] == pytest.approx(ended - first(dialog, "INVITE").at, abs=0.05)
+    # Asterisk makes the channel before it invites, on a busy machine some time before.
+    assert seen.cdr["call_duration"] == pytest.approx(ended - first(dialog, "INVITE").at, abs=0.25)
     assert seen.cdr["uniqueid"].endswith(f"{seen.request_id}.b1")
 
 
