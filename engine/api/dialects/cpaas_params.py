@@ -1,14 +1,18 @@
 """Parameters of the CPaaS suite's requests: texts, mostly, each refused by its name."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from engine.api.dialect import Body
 from engine.core.refusal import InvalidRequest
 from engine.core.request import RECORDING_OPTIONS, RecordingOption
 
+State = TypeVar("State", bound=str)
+
 TEXT_LENGTH = 100
+LIMIT, MOST = 100, 1000  # of a list
 REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -54,6 +58,18 @@ def recording_option(body: Body) -> RecordingOption | None:
             f"recording_option must be one of {', '.join(RECORDING_OPTIONS)}", param="recording_option"
         )
     return RECORDING_OPTIONS[option]
+
+
+def part_of_list(query: Body, states: Sequence[State]) -> tuple[State | Literal[""], int]:
+    """The `state` of those that are asked for, "" for any, and the `limit` of how many."""
+    given = text(query, "state")
+    state = next((each for each in states if each == given), None)
+    if given and state is None:
+        raise InvalidRequest(f"state must be one of {', '.join(states)}", param="state")
+    count = whole(query, "limit", default=LIMIT)
+    if not 1 <= count <= MOST:
+        raise InvalidRequest(f"limit must be from 1 to {MOST}", param="limit")
+    return state or "", count
 
 
 def switched_on(body: Body, name: str) -> bool:

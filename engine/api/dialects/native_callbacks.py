@@ -10,23 +10,16 @@ from engine.core.asks import Ask, CallbackById, ListCallbacks
 from engine.core.callback import STATES, Callback
 from engine.core.refusal import InvalidRequest
 
-LIMIT, MOST = 100, 1000
 AFTER = re.compile(r"[0-9a-f]{10}", re.ASCII)
 
 
 def parse_list(query: Body, around: Surroundings) -> Ask:
     """`state`, `limit` and `after`, the id of the last one that was seen."""
-    given = params.text(query, "state")
-    state = next((each for each in STATES if each == given), None)
-    if given and state is None:
-        raise InvalidRequest(f"state must be one of {', '.join(STATES)}", param="state")
-    count = params.whole(query, "limit", default=LIMIT)
-    if not 1 <= count <= MOST:
-        raise InvalidRequest(f"limit must be from 1 to {MOST}", param="limit")
+    state, count = params.part_of_list(query, STATES)
     after = params.text(query, "after")
     if after and not AFTER.fullmatch(after):
         raise InvalidRequest("after must be a request_id", param="after")
-    return ListCallbacks(state=state or "", after=after, count=count)
+    return ListCallbacks(state=state, after=after, count=count)
 
 
 def parse_one(query: Body, around: Surroundings) -> Ask:

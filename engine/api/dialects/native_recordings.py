@@ -12,24 +12,17 @@ from engine.core.refusal import InvalidRequest
 PATH = "/v1/recordings"
 ONE = PATH + "/{name}"
 TRANSCRIPT = "/v1/transcripts/{request_id}"
-LIMIT, MOST = 100, 1000
 NAME = re.compile(r"[a-z][a-z0-9]{0,15}-[0-9A-Za-z]{1,64}\.[a-z][0-9]{1,4}\.r[0-9]{1,4}", re.ASCII)
 
 
 def parse_list(query: Body, _: Surroundings) -> Ask:
     """`request_id`, `state`, `limit` and `after`, the name of the last one that was seen."""
-    given = params.text(query, "state")
-    state = next((each for each in STATES if each == given), None)
-    if given and state is None:
-        raise InvalidRequest(f"state must be one of {', '.join(STATES)}", param="state")
-    count = params.whole(query, "limit", default=LIMIT)
-    if not 1 <= count <= MOST:
-        raise InvalidRequest(f"limit must be from 1 to {MOST}", param="limit")
+    state, count = params.part_of_list(query, STATES)
     request_id = params.id_of(query) if params.text(query, "request_id") else ""
     after = params.text(query, "after")
     if after and not NAME.fullmatch(after):
         raise InvalidRequest("after must be the name of a recording", param="after")
-    return ListRecordings(request_id=request_id, state=state or "", after=after, count=count)
+    return ListRecordings(request_id=request_id, state=state, after=after, count=count)
 
 
 def parse_one(query: Body, _: Surroundings) -> Ask:
