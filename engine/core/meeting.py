@@ -99,8 +99,8 @@ def deadline(call: Call, name: str) -> list[Command]:
 def ended(call: Call, leg: Leg) -> list[Command]:
     """What follows from the end of a leg: the next one of its party, or the end of the call."""
     side, first = leg.side, call.waiter
-    if leg.answered_at is None and call.talker(side) is not None:
-        return []  # another of its side has answered
+    if leg.answered_at is None and (leg.target < 0 or call.talker(side) is not None):
+        return []  # of a party that was given up; or another of its side has answered
     if leg.answered_at is None and (orders := reach(call, side)) is not None:
         silence = [StopRing(leg=first.name)] if first and leg.rang_at and waiting.early(call.request) else []
         return [*silence, *go_on(call, side, orders)]

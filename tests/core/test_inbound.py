@@ -13,6 +13,7 @@ from engine.core.connect import QUEUE_SECONDS
 from engine.core.inbound import ANONYMOUS, Arrival, caller_of, digits, request
 from engine.core.inbound import call as inbound_call
 from engine.core.ivr import Choice, Ivr, Prompt, Step
+from engine.core.reach import give_up
 from engine.core.reconcile import reconcile
 from engine.core.refusal import InvalidRequest
 from engine.core.request import CallRequest, Limits, Party, RecordingOption, Target
@@ -327,3 +328,14 @@ def test_a_caller_taken_back_during_a_transfer_may_stay_as_long() -> None:
     call.note(e.TransferAsked(leg="a1", at=110, attended=False, party=party_of("104")))
     assert kinds(call.note(e.TakenBack(at=111, members=frozenset({"b1"}))))[0] == "TakeIn"
     assert call.legs["b1"].dialed_at == 100.0
+
+
+def test_the_late_end_of_a_party_that_was_given_up_rings_nobody_during_the_ivr() -> None:
+    call = inbound_of(ivr=IVR)
+    call.start(100.0)
+    (own,) = call.legs_of("agent")
+    call.note(e.Created(leg=own.name, at=100.1))
+    give_up(call, "agent")
+    orders = call.note(e.Ended(leg=own.name, at=101, cause=17, sip_code=486))
+    assert not [each for each in orders if isinstance(each, c.CreateLeg | c.SeekAgent)]
+    assert call.legs_of("agent") == [own]
