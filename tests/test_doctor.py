@@ -39,7 +39,9 @@ def test_the_kernel_lists_what_listens(family: socket.AddressFamily, host: str) 
         try:
             listener.bind((host, 0))
         except OSError:
-            pytest.skip(f"this host has no {host}")
+            if family is socket.AF_INET:
+                raise
+            pytest.skip(f"this host has no IPv6: {host}")
         port = listener.getsockname()[1]
         assert (ip_address(host), port) not in exposure.listening(Path("/proc/net"))
         listener.listen()

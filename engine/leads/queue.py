@@ -157,7 +157,7 @@ class LeadQueue:
         """A fault of ours costs this one lead a while, never the others."""
         try:
             await work()
-        except Exception:
+        except Exception:  # ours, whatever it is: told with its stack, and tried again later
             log.exception("lead left alone", campaign=lead.campaign_id, position=lead.position)
             self._put_off.append((lead, LONGEST_PAUSE_SECONDS))
 
