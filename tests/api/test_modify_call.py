@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from engine import ordering
 from engine.core import events as e
@@ -375,24 +376,24 @@ async def test_a_call_of_another_node_is_asked_through_postgres(
     assert await store.live._named("take_orders", "n2", 60.0) == []
 
 
-async def test_a_node_that_is_away_is_told_and_does_it_never(
-    client: Client, store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest_asyncio.fixture(loop_scope="function")
+async def elsewhere(store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call is on a node that does not answer, which is not waited for long."""
     monkeypatch.setattr("engine.api.live.PATIENCE_SECONDS", 0.2)
     await written(store, talking())
     await execute(database_url, "UPDATE calls SET node = 'n9'")
+
+
+@pytest.mark.usefixtures("elsewhere")
+async def test_a_node_that_is_away_is_told_and_does_it_never(client: Client, store: Store) -> None:
     status, answer = await modify(client, request_id=CALL_ID, modify_type="2")
     assert (status, answer["response"]["success"]) == (503, "false")
     assert answer["response"]["message"] == "the node that leads this call does not answer, please try again"
     assert await store.live._named("take_orders", "n9", 60.0) == []
 
 
-async def test_an_order_that_was_begun_at_the_last_moment_is_not_called_undone(
-    client: Client, store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engine.api.live.PATIENCE_SECONDS", 0.2)
-    await written(store, talking())
-    await execute(database_url, "UPDATE calls SET node = 'n9'")
+@pytest.mark.usefixtures("elsewhere")
+async def test_an_order_that_was_begun_at_the_last_moment_is_not_called_undone(client: Client, store: Store) -> None:
     asking = asyncio.create_task(modify(client, request_id=CALL_ID, modify_type="2"))
     while not (rows := await store.live._named("take_orders", "n9", 60.0)):
         await asyncio.sleep(0.01)
