@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from engine.api.links import PURPOSE, Links
-from engine.api.recordings import Library
+from engine.api.recordings import Vault
 from engine.ari.client import Ari
 from engine.config import Settings
 from engine.disk import Disk
@@ -20,7 +20,7 @@ from engine.transcripts.choice import transcriber
 class Keeping:
     """What the API reads, and what is done beside it."""
 
-    library: Library
+    vault: Vault
     recordings: Recordings
     transcripts: Transcripts | None
     disk: Disk
@@ -47,7 +47,7 @@ class Keeping:
             else None
         )
         return cls(
-            library=Library(tapes=tapes, links=links, bucket=bucket, transcribes=writes is not None),
+            vault=Vault(tapes=tapes, links=links, bucket=bucket, transcribes=writes is not None),
             recordings=Recordings(
                 store=store,
                 ari=ari,

@@ -124,7 +124,7 @@ async def _run(settings: Settings, *, wait: bool) -> None:
                 studio=studio,
                 speeches=speeches,
                 importer=Importer(database_url=database_url, place=settings.imports),
-                library=keeping.library,
+                vault=keeping.vault,
             )
             services: list[asyncio.Task[Any]] = [
                 tasks.create_task(

@@ -12,7 +12,7 @@ from engine.api.door import Door
 from engine.api.importer import Importer
 from engine.api.lists import Desk
 from engine.api.live import Console
-from engine.api.recordings import Library
+from engine.api.recordings import Vault
 from engine.api.reports import Archive
 from engine.api.schedule import Schedule
 from engine.api.turns import Turns
@@ -99,7 +99,7 @@ class Api:
     studio: Studio
     speeches: Speeches
     importer: Importer
-    library: Library
+    vault: Vault
     now: Callable[[], float] = time.time
     speaking: Turns = field(
         default_factory=lambda: Turns(
@@ -127,7 +127,7 @@ class Api:
         if isinstance(ask, ReportAsk):
             return await self.archive.answer(account, ask)
         if isinstance(ask, RecordingAsk):
-            return await self.library.answer(self.store, account, ask)
+            return await self.vault.answer(self.store, account, ask)
         if isinstance(ask, CampaignAsk):
             return await self.campaigns.answer(account, ask, keep=keep)
         if isinstance(ask, LiveAsk):
@@ -165,7 +165,7 @@ class Api:
 
     async def _start(self, account_id: str, ask: StartCall, keep: Keep | None) -> str:
         request = ask.request
-        self.library.require(transcript=request.transcript)
+        self.vault.require(transcript=request.transcript)
         for side in ask.dnd:
             if await self.store.dnd_listed(account_id, [target.number for target in request.party(side).targets]):
                 raise DndListed(side)
@@ -195,7 +195,7 @@ class Api:
 
     def _linked(self, cdrs: list[CdrRow]) -> list[CdrRow]:
         """The CDRs, each with the links to its recordings."""
-        return [{**cdr, "recordings": self.library.linked(cdr["recordings"])} for cdr in cdrs]
+        return [{**cdr, "recordings": self.vault.linked(cdr["recordings"])} for cdr in cdrs]
 
     @property
     def archive(self) -> Archive:

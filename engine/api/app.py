@@ -78,7 +78,7 @@ def _by_link(api: Api) -> Callable[[web.Request], Awaitable[Account]]:
     async def admit(request: web.Request) -> Account:
         name, query = request.match_info["name"], request.query
         signature = query.get(SIGNATURE, "")
-        return await api.library.admit(api.store, api.accounts, name, query.get("expires", ""), signature)
+        return await api.vault.admit(api.store, api.accounts, name, query.get("expires", ""), signature)
 
     return admit
 

@@ -30,7 +30,7 @@ NOT_SAID = {"state": "failed", "attempts": 0, "reason": DELETED, "text": "", "se
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Library:
+class Vault:
     """The recordings of every account; `transcribes` says whether texts can be made of them."""
 
     tapes: Tapes

@@ -24,7 +24,7 @@ from engine.api.door import Door
 from engine.api.importer import Importer
 from engine.api.links import Links
 from engine.api.lockout import Lockout
-from engine.api.recordings import Library
+from engine.api.recordings import Vault
 from engine.core.call import Call
 from engine.core.flows import FLOWS
 from engine.core.order import Asked
@@ -239,9 +239,9 @@ def importer(database_url: str, tmp_path: Path) -> Importer:
     return Importer(database_url=database_url, place=Place(folder=tmp_path / "imports"))
 
 
-def library_of(folder: Path) -> Library:
+def vault_of(folder: Path) -> Vault:
     """Recordings that lie in that folder, and texts that are made of them."""
-    return Library(tapes=Tapes(folder), links=Links(key=LINK_KEY, seconds=600), transcribes=True)
+    return Vault(tapes=Tapes(folder), links=Links(key=LINK_KEY, seconds=600), transcribes=True)
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def application(
     studio: Any = None,
     speeches: Path = Path("/nonexistent"),
     importer: Importer | None = None,
-    library: Library | None = None,
+    vault: Vault | None = None,
 ) -> web.Application:
     """The application as it is served."""
     api = Api(
@@ -272,7 +272,7 @@ def application(
         studio=studio or StudioDouble(),
         speeches=Speeches(speeches),
         importer=importer or Importer(database_url="", place=Place(folder=Path("/nonexistent"))),
-        library=library or library_of(Path("/nonexistent")),
+        vault=vault or vault_of(Path("/nonexistent")),
     )
     return build(api, DIALECTS)
 
@@ -310,7 +310,7 @@ async def client(
         studio=studio,
         speeches=tmp_path / "speeches",
         importer=importer,
-        library=library_of(tmp_path / "recordings"),
+        vault=vault_of(tmp_path / "recordings"),
     )
     headers = {"account": "account_1", "auth": "secret of account_1"}
     async with TestClient(LongLines(app), headers=headers) as client:

@@ -13,7 +13,7 @@ from engine.accounts import Accounts
 from engine.api.door import Door
 from engine.api.links import Links
 from engine.api.lockout import Lockout
-from engine.api.recordings import Library
+from engine.api.recordings import Vault
 from engine.core import events as e
 from engine.media.tapes import Tapes
 from engine.storage.place import Place
@@ -30,11 +30,11 @@ from tests.api.conftest import (
     clock,
     database_url,
     importer,
-    library_of,
     shelf,
     store,
     studio,
     switch,
+    vault_of,
 )
 from tests.media.test_tapes import NAME, taped
 from tests.services.test_recordings import over, talking
@@ -272,8 +272,8 @@ async def test_one_that_is_in_the_bucket_only_is_heard_from_there(
     await store.recordings.note_upload(NAME)
     file.unlink()
     await store.recordings.note_removed(NAME)
-    library: Library = replace(library_of(tapes.folder), bucket=bucket)
-    app = application(store, switch, Door(accounts=accounts, lockout=Lockout(100)), library=library)
+    vault: Vault = replace(vault_of(tapes.folder), bucket=bucket)
+    app = application(store, switch, Door(accounts=accounts, lockout=Lockout(100)), vault=vault)
     async with TestClient(LongLines(app), headers={"account": "account_1", "auth": "secret of account_1"}) as client:
         async with client.get(f"/v1/recordings/{NAME}") as reply:
             assert (reply.status, reply.content_type, await reply.read()) == (200, "audio/wav", content)
@@ -376,8 +376,8 @@ async def test_a_call_nobody_answered_has_none(client: Client, store: Store, dat
 async def test_a_transcript_without_an_engine_is_refused_and_nobody_is_rung(
     accounts: Accounts, store: Store, switch: SwitchDouble, tapes: Tapes
 ) -> None:
-    library: Library = replace(library_of(tapes.folder), transcribes=False)
-    app = application(store, switch, Door(accounts=accounts, lockout=Lockout(100)), library=library)
+    vault: Vault = replace(vault_of(tapes.folder), transcribes=False)
+    app = application(store, switch, Door(accounts=accounts, lockout=Lockout(100)), vault=vault)
     call = {"agent_number": "919910000101", "caller_id": "15168148111", "destination_number": "919910000202"}
     async with TestClient(LongLines(app), headers={"account": "account_1", "auth": "secret of account_1"}) as client:
         async with client.post("/api/click2call", json=call | {"transcript": "on"}) as reply:
